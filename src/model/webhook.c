@@ -1,0 +1,111 @@
+#include "model/webhook.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/err.h"
+
+void webhook_init(struct webhook *w)
+{
+	*w = (struct webhook){
+			.revision = 1,
+			.enabled = true,
+			.statuses = WEBHOOK_STATUSES_DEFAULT,
+			.timeout_s = WEBHOOK_TIMEOUT_DEFAULT_S,
+			.concurrency = WEBHOOK_CONCURRENCY_DEFAULT,
+	};
+}
+
+void webhook_fini(struct webhook *w)
+{
+	ch_free(w->url);
+	ch_free(w->name);
+	ch_free(w->disabled_reason);
+	ch_free(w->agent_ids);
+	for (size_t i = 0; i < w->header_count; i++) {
+		ch_free(w->headers[i].name);
+		ch_free(w->headers[i].value);
+	}
+	ch_free(w->secret_sealed);
+	*w = (struct webhook){0};
+}
+
+static int text_copy(const char *from, char **ret)
+{
+	*ret = from == NULL ? NULL : ch_strdup(from);
+	return from != NULL && *ret == NULL ? CH_ENOMEM : 0;
+}
+
+static int bytes_copy(const void *from, size_t len, void **ret)
+{
+	*ret = from == NULL ? NULL : ch_memdup0(from, len);
+	return from != NULL && *ret == NULL ? CH_ENOMEM : 0;
+}
+
+static int headers_copy(const struct webhook *from, struct webhook *to)
+{
+	for (size_t i = 0; i < from->header_count; i++) {
+		struct webhook_header *h = &to->headers[to->header_count++];
+		int r = text_copy(from->headers[i].name, &h->name);
+		if (r == 0)
+			r = text_copy(from->headers[i].value, &h->value);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+int webhook_copy(const struct webhook *from, struct webhook *ret)
+{
+	struct webhook to = *from;
+	void *agents = NULL, *sealed = NULL;
+	to.url = to.name = to.disabled_reason = NULL;
+	to.agent_ids = NULL;
+	to.secret_sealed = NULL;
+	to.header_count = 0;
+	memset(to.headers, 0, sizeof(to.headers));
+
+	int r = text_copy(from->url, &to.url);
+	if (r == 0)
+		r = text_copy(from->name, &to.name);
+	if (r == 0)
+		r = text_copy(from->disabled_reason, &to.disabled_reason);
+	if (r == 0)
+		r = bytes_copy(from->agent_ids, from->agent_count * sizeof(struct id), &agents);
+	to.agent_ids = agents;
+	if (r == 0)
+		r = bytes_copy(from->secret_sealed, from->secret_sealed_len, &sealed);
+	to.secret_sealed = sealed;
+	if (r == 0)
+		r = headers_copy(from, &to);
+	if (r != 0) {
+		webhook_fini(&to);
+		return r;
+	}
+	*ret = to;
+	return 0;
+}
+
+static int agent_compare(const void *a, const void *b)
+{
+	return id_compare(a, b);
+}
+
+bool webhook_wants(const struct webhook *w, enum call_status status, const struct id *agent_id)
+{
+	CH_ASSERT((unsigned)status < CALL_STATUS_COUNT);
+	if ((w->statuses & (1u << status)) == 0)
+		return false;
+	return w->agent_count == 0 ||
+	       bsearch(agent_id, w->agent_ids, w->agent_count, sizeof(struct id), agent_compare) != NULL;
+}
+
+void webhook_seal_aad(const struct webhook *w, uint8_t out[24])
+{
+	uint64_t account = (uint64_t)w->account;
+	for (int i = 0; i < 8; i++)
+		out[i] = (uint8_t)(account >> (56 - 8 * i));
+	memcpy(out + 8, w->id.b, sizeof(w->id.b));
+}

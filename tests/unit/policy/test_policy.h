@@ -1,0 +1,24 @@
+/* tests/unit/policy/test_policy.h - what the tests of policy/ share.
+ *
+ * Role:      one entry for each file's group of tests; each returns how many failed.
+ */
+#ifndef CH_TEST_POLICY_H
+#define CH_TEST_POLICY_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+int outcome_tests(void);
+int retry_tests(void);
+int scope_tests(void);
+int sign_tests(void);
+int sign_check_tests(void);
+
+#endif
