@@ -15,10 +15,10 @@
 
 #include "base/attr.h"
 
-void *ch_alloc(size_t bytes) CH_MUST_USE;                /* not cleared; bytes 0 is served as 1 */
+void *ch_alloc(size_t bytes) CH_MUST_USE; /* not cleared; bytes 0 is served as 1 */
 void *ch_calloc(size_t count, size_t bytes) CH_MUST_USE; /* cleared */
-void *ch_realloc(void *p, size_t bytes) CH_MUST_USE;     /* on NULL the old block stays valid */
-void ch_free(void *p);                                   /* NULL is fine */
+void *ch_realloc(void *p, size_t bytes) CH_MUST_USE; /* on NULL the old block stays valid */
+void ch_free(void *p); /* NULL is fine */
 char *ch_strdup(const char *text) CH_MUST_USE;
 char *ch_memdup0(const void *data, size_t len) CH_MUST_USE; /* a copy with a NUL behind it */
 

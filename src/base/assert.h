@@ -11,10 +11,10 @@
 
 void ch_assert_failed(const char *file, int line, const char *expr) CH_NORETURN;
 
-#define CH_ASSERT(cond) \
-	do { \
-		if (__builtin_expect(!(cond), 0)) \
-			ch_assert_failed(__FILE__, __LINE__, #cond); \
+#define CH_ASSERT(cond)                                                                                      \
+	do {                                                                                                 \
+		if (__builtin_expect(!(cond), 0))                                                            \
+			ch_assert_failed(__FILE__, __LINE__, #cond);                                         \
 	} while (0)
 
 #define CH_UNREACHABLE() ch_assert_failed(__FILE__, __LINE__, "unreachable")

@@ -16,9 +16,9 @@
 #include "base/attr.h"
 
 struct ch_buf {
-	char *data;   /* NULL until the first append */
+	char *data; /* NULL until the first append */
 	size_t len;
-	size_t cap;   /* allocated, the NUL included */
+	size_t cap; /* allocated, the NUL included */
 	size_t limit;
 	int err;
 };

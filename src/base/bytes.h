@@ -20,7 +20,7 @@ struct ch_bytes {
 };
 
 struct ch_bytes *ch_bytes_create(const void *data, size_t len) CH_MUST_USE; /* copies; NULL: no memory */
-struct ch_bytes *ch_bytes_ref(struct ch_bytes *b);                          /* NULL gives NULL */
-void ch_bytes_unref(struct ch_bytes **b);                                   /* nulls *b; *b may be NULL */
+struct ch_bytes *ch_bytes_ref(struct ch_bytes *b); /* NULL gives NULL */
+void ch_bytes_unref(struct ch_bytes **b); /* nulls *b; *b may be NULL */
 
 #endif

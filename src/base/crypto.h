@@ -47,8 +47,8 @@ void ch_wipe(void *p, size_t len);
 
 void ch_hex(const void *data, size_t len, char *out); /* 2 * len characters, lower case, no NUL */
 int ch_unhex(const char *text, size_t len, uint8_t *out) CH_MUST_USE; /* len even; either case */
-size_t ch_base64_len(size_t len);                                  /* with padding */
-void ch_base64(const void *data, size_t len, char *out);           /* ch_base64_len, no NUL */
+size_t ch_base64_len(size_t len); /* with padding */
+void ch_base64(const void *data, size_t len, char *out); /* ch_base64_len, no NUL */
 /* Standard alphabet with correct padding and zero spare bits; out has room for len / 4 * 3. */
 int ch_unbase64(const char *text, size_t len, uint8_t *out, size_t *ret_len) CH_MUST_USE;
 

@@ -14,25 +14,25 @@
 
 enum {
 	CH_OK = 0,
-	CH_ENOMEM = -1,    /* an allocation failed */
-	CH_EINVAL = -2,    /* the input is malformed or breaks a rule */
-	CH_ELIMIT = -3,    /* a configured or hard limit is reached */
-	CH_ENOENT = -4,    /* what was asked for is not there */
-	CH_EEXIST = -5,    /* it is there already */
+	CH_ENOMEM = -1, /* an allocation failed */
+	CH_EINVAL = -2, /* the input is malformed or breaks a rule */
+	CH_ELIMIT = -3, /* a configured or hard limit is reached */
+	CH_ENOENT = -4, /* what was asked for is not there */
+	CH_EEXIST = -5, /* it is there already */
 	CH_ECONFLICT = -6, /* it changed meanwhile, or its state forbids this */
-	CH_EPRECOND = -7,  /* a precondition given by the caller does not hold */
-	CH_EBUSY = -8,     /* held by somebody else */
-	CH_EFULL = -9,     /* no space left on the device */
-	CH_EIO = -10,      /* the system or a device refused */
+	CH_EPRECOND = -7, /* a precondition given by the caller does not hold */
+	CH_EBUSY = -8, /* held by somebody else */
+	CH_EFULL = -9, /* no space left on the device */
+	CH_EIO = -10, /* the system or a device refused */
 	CH_EVERSION = -11, /* made by a newer version than this one */
-	CH_ECRYPT = -12,   /* decryption or a check of authenticity failed */
-	CH_ETIME = -13,    /* a deadline passed */
+	CH_ECRYPT = -12, /* decryption or a check of authenticity failed */
+	CH_ETIME = -13, /* a deadline passed */
 	CH_ECANCELED = -14, /* given up because the owner is stopping */
-	CH_EAGAIN = -15    /* not now; trying again later may work */
+	CH_EAGAIN = -15 /* not now; trying again later may work */
 };
 
 struct ch_err {
-	int code;       /* 0 or a CH_E code */
+	int code; /* 0 or a CH_E code */
 	char text[256]; /* NUL-terminated, one line, no secret */
 };
 

@@ -17,7 +17,7 @@
 
 struct ch_heap_node {
 	int64_t key; /* the least comes first; equal keys in no promised order */
-	size_t at;   /* 0: not in a heap */
+	size_t at; /* 0: not in a heap */
 };
 
 struct ch_heap {
@@ -29,9 +29,9 @@ struct ch_heap {
 void ch_heap_init(struct ch_heap *h);
 void ch_heap_fini(struct ch_heap *h); /* forgets the nodes, touches none */
 int ch_heap_push(struct ch_heap *h, struct ch_heap_node *n, int64_t key) CH_MUST_USE; /* n must be outside */
-void ch_heap_remove(struct ch_heap *h, struct ch_heap_node *n);                     /* outside: nothing */
-void ch_heap_rekey(struct ch_heap *h, struct ch_heap_node *n, int64_t key);         /* n must be inside */
-struct ch_heap_node *ch_heap_min(const struct ch_heap *h);                          /* NULL when empty */
+void ch_heap_remove(struct ch_heap *h, struct ch_heap_node *n); /* outside: nothing */
+void ch_heap_rekey(struct ch_heap *h, struct ch_heap_node *n, int64_t key); /* n must be inside */
+struct ch_heap_node *ch_heap_min(const struct ch_heap *h); /* NULL when empty */
 
 static inline bool ch_heap_has(const struct ch_heap_node *n)
 {

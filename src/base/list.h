@@ -18,7 +18,7 @@ struct ch_list {
 #define CH_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Iterates; the current element may be unlinked and freed inside the loop. */
-#define CH_LIST_FOREACH(head, it, nx) \
+#define CH_LIST_FOREACH(head, it, nx)                                                                        \
 	for (struct ch_list *it = (head)->next, *nx = it->next; it != (head); it = nx, nx = it->next)
 
 static inline void ch_list_init(struct ch_list *n)

@@ -38,7 +38,7 @@ struct ch_log_field {
 	const char *key; /* snake_case, a constant */
 	enum ch_log_kind kind;
 	const char *s; /* CH_LOG_STR; NULL is written as "" */
-	int64_t i;     /* CH_LOG_INT */
+	int64_t i; /* CH_LOG_INT */
 };
 
 #define CH_S(k, v) ((struct ch_log_field){.key = (k), .kind = CH_LOG_STR, .s = (v)})
@@ -49,9 +49,10 @@ struct ch_log_field {
 void ch_log_event(struct ch_log *log, enum ch_log_level level, const char *event,
 		const struct ch_log_field *fields, int count);
 
-#define CH_LOG(log, level, event, ...) \
-	ch_log_event((log), (level), (event), (const struct ch_log_field[]){__VA_ARGS__}, \
-		(int)(sizeof((const struct ch_log_field[]){__VA_ARGS__}) / sizeof(struct ch_log_field)))
+#define CH_LOG(log, level, event, ...)                                                                       \
+	ch_log_event((log), (level), (event), (const struct ch_log_field[]){__VA_ARGS__},                    \
+			(int)(sizeof((const struct ch_log_field[]){__VA_ARGS__}) /                           \
+					sizeof(struct ch_log_field)))
 
 /* Appends text with phone numbers and secrets replaced. */
 void ch_log_redact(struct ch_buf *out, const char *text, size_t len);

@@ -24,7 +24,7 @@ struct ch_map_node {
 
 struct ch_map {
 	struct ch_map_node **buckets; /* NULL until the first insert */
-	size_t bucket_count;          /* 0 or a power of two */
+	size_t bucket_count; /* 0 or a power of two */
 	size_t len;
 	uint64_t seed[2];
 };
@@ -33,7 +33,7 @@ void ch_map_init(struct ch_map *m, const struct ch_rand *rand);
 void ch_map_fini(struct ch_map *m); /* forgets the nodes, touches none */
 int ch_map_insert(struct ch_map *m, struct ch_map_node *n, const void *key, size_t key_len) CH_MUST_USE;
 struct ch_map_node *ch_map_get(const struct ch_map *m, const void *key, size_t key_len); /* or NULL */
-void ch_map_remove(struct ch_map *m, struct ch_map_node *n);                             /* n must be inside */
+void ch_map_remove(struct ch_map *m, struct ch_map_node *n); /* n must be inside */
 
 /* Walks: NULL starts, NULL ends. The node returned may be removed before the next step only if
  * the next one was fetched first. */

@@ -29,6 +29,6 @@ struct ch_rand ch_rand_seeded_of(struct ch_rand_seeded *r); /* keeps r */
 void ch_rand_fill(const struct ch_rand *r, void *out, size_t len);
 uint64_t ch_rand_u64(const struct ch_rand *r);
 uint64_t ch_rand_below(const struct ch_rand *r, uint64_t n); /* 0..n-1, unbiased; n >= 1 */
-double ch_rand_unit(const struct ch_rand *r);                /* [0, 1) */
+double ch_rand_unit(const struct ch_rand *r); /* [0, 1) */
 
 #endif

@@ -15,7 +15,9 @@
 /* No double needs more decimal digits than this to be told from its neighbours' midpoints (767);
  * what follows only counts as "and a little more". */
 #define DIGITS_MAX 800
+#define DIGITS_ALWAYS_ENOUGH 17
 #define SAFE_INTEGER 9007199254740991.0
+#define EXPONENT_FROM 1e21 /* the least that Number::toString prints with an exponent */
 #define EXPONENT_SATURATED 1000000000
 
 /* 0.DIGITS times ten to the point; no leading and no trailing zero; count 0 is zero. */
@@ -72,13 +74,32 @@ static void decimal_parse(struct decimal *d, const char *p, const char *end)
 		d->count--;
 }
 
+static size_t format_integer(bool is_negative, uint64_t value, char *out)
+{
+	char reversed[24];
+	size_t n = 0, len = 0;
+	do {
+		reversed[n++] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	if (is_negative)
+		out[len++] = '-';
+	while (n > 0)
+		out[len++] = reversed[--n];
+	return len;
+}
+
 /* strtod reads the locale's decimal point; digits and an exponent have none. */
 static double digits_to_double(const char *digits, int count, int64_t point)
 {
 	char text[DIGITS_MAX + 32];
 	CH_ASSERT(count <= DIGITS_MAX);
 	memcpy(text, digits, (size_t)count);
-	snprintf(text + count, sizeof text - (size_t)count, "e%lld", (long long)(point - count));
+	char *p = text + count;
+	*p++ = 'e';
+	int64_t exponent = point - count;
+	p += format_integer(exponent < 0, (uint64_t)(exponent < 0 ? -exponent : exponent), p);
+	*p = '\0';
 	return strtod(text, NULL);
 }
 
@@ -101,7 +122,7 @@ static size_t format_scientific(const char *digits, int count, int point, char *
 	int exponent = point - 1;
 	*p++ = 'e';
 	*p++ = exponent < 0 ? '-' : '+';
-	p += snprintf(p, 8, "%d", abs(exponent));
+	p += format_integer(false, (uint64_t)abs(exponent), p);
 	return (size_t)(p - out);
 }
 
@@ -180,29 +201,15 @@ static int shortest_digits(double value, char digits[32], int *ret_point)
 	bool is_power_of_two = frexp(value, &unused) == 0.5;
 	for (int count = value < DBL_MIN ? 1 : DBL_DIG;; count++) {
 		round_digits(value, count, digits, ret_point);
+		if (count == DIGITS_ALWAYS_ENOUGH)
+			return without_trailing_zeros(digits, count);
 		double back = digits_to_double(digits, count, *ret_point);
 		bool is_found = back == value;
 		if (!is_found && is_power_of_two && back < value && next_up(digits, count))
 			is_found = digits_to_double(digits, count, *ret_point) == value;
 		if (is_found)
 			return without_trailing_zeros(digits, count);
-		CH_ASSERT(count < 17);
 	}
-}
-
-static size_t format_integer(bool is_negative, uint64_t value, char *out)
-{
-	char reversed[24];
-	size_t n = 0, len = 0;
-	do {
-		reversed[n++] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value > 0);
-	if (is_negative)
-		out[len++] = '-';
-	while (n > 0)
-		out[len++] = reversed[--n];
-	return len;
 }
 
 size_t call_number_text(double value, char out[CALL_NUMBER_TEXT_MAX])
@@ -247,7 +254,10 @@ int call_number_canonical(const char *token, size_t len, char out[CALL_NUMBER_TE
 	double value = digits_to_double(d.digits, d.count, d.point);
 	if (isinf(value))
 		return CH_ELIMIT;
-	if (value > SAFE_INTEGER)
+	/* From 1e21 on ECMAScript prints an exponent, so a number that was written with one comes back
+	 * as it was meant; all digits spelt out promise more than a double holds. */
+	bool is_scientific = memchr(token, 'e', len) || memchr(token, 'E', len);
+	if (value > SAFE_INTEGER && !(is_scientific && value >= EXPONENT_FROM))
 		return CH_EINVAL;
 	*ret_len = call_number_text(d.is_negative ? -value : value, out);
 	return 0;

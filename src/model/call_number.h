@@ -1,9 +1,9 @@
 /* model/call_number.h - numbers from JSON's spelling to ECMAScript's.
  *
  * Role:      pure text; independent of the locale.
- * Errors:    CH_EINVAL: an integer beyond 2^53-1 either way, which a receiver could not hold;
- *            CH_ELIMIT: too large to be a number at all (1e400).
- * Source:    ECMA-262 section 6.1.6.1.20, Number::toString.
+ * Errors:    CH_EINVAL: an integer beyond 2^53-1 either way, which a receiver could not hold exactly - but
+ * for one from 1e21 on that is written with an exponent, as it is printed again: 1e+21; CH_ELIMIT: too large
+ * to be a number at all (1e400). Source:    ECMA-262 section 6.1.6.1.20, Number::toString.
  */
 #ifndef CH_MODEL_CALL_NUMBER_H
 #define CH_MODEL_CALL_NUMBER_H

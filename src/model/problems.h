@@ -18,7 +18,7 @@
 
 struct problem {
 	char *pointer; /* valid UTF-8, at most 256 bytes, cut at the end with "…" */
-	char *detail;  /* a sentence without a full stop at the end, in lower case */
+	char *detail; /* a sentence without a full stop at the end, in lower case */
 };
 
 struct problems {
