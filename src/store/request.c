@@ -1,0 +1,220 @@
+#include "store/request.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+static const char *const kind_names[STORE_KIND_COUNT] = {
+		[STORE_CALL_PUT] = "call_put",
+		[STORE_WEBHOOK_CREATE] = "webhook_create",
+		[STORE_WEBHOOK_UPDATE] = "webhook_update",
+		[STORE_WEBHOOK_DELETE] = "webhook_delete",
+		[STORE_WEBHOOK_SWEEP] = "webhook_sweep",
+		[STORE_ATTEMPT] = "attempt",
+		[STORE_ACCOUNT_CREATE] = "account_create",
+		[STORE_CALL_GET] = "call_get",
+		[STORE_WEBHOOK_GET] = "webhook_get",
+		[STORE_WEBHOOK_LIST] = "webhook_list",
+		[STORE_DELIVERY_GET] = "delivery_get",
+		[STORE_DELIVERY_LIST] = "delivery_list",
+		[STORE_CLAIM] = "claim",
+		[STORE_LANES] = "lanes",
+		[STORE_SWEEPS] = "sweeps",
+		[STORE_ACCOUNT_LIST] = "account_list",
+		[STORE_LEDGER] = "ledger",
+};
+
+void store_request_init(struct store_request *r, enum store_kind kind, struct ch_port *reply_to,
+		void (*done)(struct store_request *r))
+{
+	memset(r, 0, sizeof(*r));
+	ch_list_init(&r->msg.link);
+	r->kind = kind;
+	r->reply_to = reply_to;
+	r->done = done;
+}
+
+static void free_deliveries(struct delivery *rows, size_t count)
+{
+	/* The watcher may have taken the array and left the count. */
+	if (rows == NULL)
+		return;
+	for (size_t i = 0; i < count; i++)
+		delivery_fini(&rows[i]);
+	ch_free(rows);
+}
+
+static void free_attempts(struct attempt *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		attempt_fini(&rows[i]);
+	ch_free(rows);
+}
+
+static void free_webhooks(struct webhook *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		webhook_fini(&rows[i]);
+	ch_free(rows);
+}
+
+static void free_webhook_rows(struct store_webhook_row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		webhook_fini(&rows[i].webhook);
+	ch_free(rows);
+}
+
+/* A macro because the anonymous out structs have no name to take a pointer to. */
+#define ZERO(member) memset(&(member), 0, sizeof(member))
+
+static void clear_call_put(struct store_call_put *put)
+{
+	ch_bytes_unref(&put->out.body);
+	free_deliveries(put->out.deliveries, put->out.delivery_count);
+	ZERO(put->out);
+}
+
+static void clear_delivery_get(struct store_delivery_get *get)
+{
+	delivery_fini(&get->out.delivery);
+	free_attempts(get->out.attempts, get->out.attempt_count);
+	ZERO(get->out);
+}
+
+static void clear_read(struct store_request *r)
+{
+	switch (r->kind) {
+	case STORE_CALL_GET:
+		ch_bytes_unref(&r->u.call_get.out.body);
+		ZERO(r->u.call_get.out);
+		break;
+	case STORE_WEBHOOK_GET:
+		webhook_fini(&r->u.webhook_get.out.row.webhook);
+		ZERO(r->u.webhook_get.out);
+		break;
+	case STORE_WEBHOOK_LIST:
+		free_webhook_rows(r->u.webhook_list.out.rows, r->u.webhook_list.out.count);
+		ZERO(r->u.webhook_list.out);
+		break;
+	case STORE_DELIVERY_GET:
+		clear_delivery_get(&r->u.delivery_get);
+		break;
+	case STORE_DELIVERY_LIST:
+		free_deliveries(r->u.delivery_list.out.rows, r->u.delivery_list.out.count);
+		ZERO(r->u.delivery_list.out);
+		break;
+	case STORE_CLAIM:
+		free_deliveries(r->u.claim.out.rows, r->u.claim.out.count);
+		ZERO(r->u.claim.out);
+		break;
+	case STORE_LANES:
+		free_webhooks(r->u.lanes.out.webhooks, r->u.lanes.out.count);
+		ch_free(r->u.lanes.out.next_due_ms);
+		ZERO(r->u.lanes.out);
+		break;
+	case STORE_SWEEPS:
+		ch_free(r->u.sweeps.out.ids);
+		ZERO(r->u.sweeps.out);
+		break;
+	case STORE_ACCOUNT_LIST:
+		ch_free(r->u.account_list.out.accounts);
+		ZERO(r->u.account_list.out);
+		break;
+	case STORE_LEDGER:
+		ZERO(r->u.ledger.out);
+		break;
+	default:
+		CH_UNREACHABLE();
+	}
+}
+
+void store_request_clear_out(struct store_request *r)
+{
+	switch (r->kind) {
+	case STORE_CALL_PUT:
+		clear_call_put(&r->u.call_put);
+		break;
+	case STORE_WEBHOOK_SWEEP:
+		ZERO(r->u.webhook_sweep.out);
+		break;
+	case STORE_ATTEMPT:
+		ZERO(r->u.attempt.out);
+		break;
+	case STORE_ACCOUNT_CREATE:
+		ZERO(r->u.account_create.out);
+		break;
+	case STORE_WEBHOOK_CREATE:
+	case STORE_WEBHOOK_UPDATE:
+	case STORE_WEBHOOK_DELETE:
+		break;
+	default:
+		clear_read(r);
+	}
+}
+
+static void free_in(struct store_request *r)
+{
+	switch (r->kind) {
+	case STORE_CALL_PUT:
+		ch_free(r->u.call_put.in.body);
+		ZERO(r->u.call_put.in);
+		break;
+	case STORE_WEBHOOK_CREATE:
+		webhook_fini(&r->u.webhook_create.in.webhook);
+		ZERO(r->u.webhook_create.in);
+		break;
+	case STORE_WEBHOOK_UPDATE:
+		webhook_fini(&r->u.webhook_update.in.webhook);
+		ZERO(r->u.webhook_update.in);
+		break;
+	case STORE_ATTEMPT:
+		attempt_fini(&r->u.attempt.in.attempt);
+		ch_free(r->u.attempt.in.next.reason);
+		ZERO(r->u.attempt.in);
+		break;
+	case STORE_CLAIM:
+		ch_free(r->u.claim.in.skip);
+		ZERO(r->u.claim.in);
+		break;
+	default:
+		break;
+	}
+}
+
+void store_request_fini(struct store_request *r)
+{
+	store_request_clear_out(r);
+	free_in(r);
+}
+
+bool store_kind_is_write(enum store_kind kind)
+{
+	CH_ASSERT(kind < STORE_KIND_COUNT);
+	return kind <= STORE_ACCOUNT_CREATE;
+}
+
+const char *store_kind_name(enum store_kind kind)
+{
+	CH_ASSERT(kind < STORE_KIND_COUNT);
+	return kind_names[kind];
+}
+
+int64_t store_request_account(const struct store_request *r)
+{
+	switch (r->kind) {
+	case STORE_CALL_PUT:
+		return r->u.call_put.in.account;
+	case STORE_WEBHOOK_CREATE:
+		return r->u.webhook_create.in.webhook.account;
+	case STORE_WEBHOOK_UPDATE:
+		return r->u.webhook_update.in.webhook.account;
+	case STORE_WEBHOOK_DELETE:
+		return r->u.webhook_delete.in.account;
+	case STORE_ATTEMPT:
+		return r->u.attempt.in.account;
+	default:
+		return 0;
+	}
+}

@@ -1,0 +1,323 @@
+/* store/request.h - everything that can be asked of a store, as messages.
+ *
+ * Role:      one struct a question, with its input and its answer. The asker fills `in`, submits it
+ *            to a store_client and gets it back, answered, in `done` on its own thread.
+ * Ownership: the request lies in the asker's memory until done is called. What `in` points to is
+ *            borrowed until then unless the field says *takes*. What `out` points to belongs to the
+ *            asker after done; store_request_fini frees it all, taken input included.
+ * Units:     *_ms are wall ms since the epoch.
+ * Errors:    result is 0 or a CH_E code; what each kind may give stands beside it. Any kind may give
+ *            CH_ENOMEM, CH_EIO, CH_EFULL (disk full), CH_EBUSY, CH_ECANCELED (stopping): then nothing
+ *            of it happened, and err has the words.
+ */
+#ifndef CH_STORE_REQUEST_H
+#define CH_STORE_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/bytes.h"
+#include "base/crypto.h"
+#include "base/err.h"
+#include "base/port.h"
+#include "model/account.h"
+#include "model/call.h"
+#include "model/delivery.h"
+#include "model/webhook.h"
+
+enum store_kind {
+	/* writes, in one transaction with whatever else is queued */
+	STORE_CALL_PUT,
+	STORE_WEBHOOK_CREATE,
+	STORE_WEBHOOK_UPDATE,
+	STORE_WEBHOOK_DELETE,
+	STORE_WEBHOOK_SWEEP,
+	STORE_ATTEMPT,
+	STORE_ACCOUNT_CREATE,
+	/* reads */
+	STORE_CALL_GET,
+	STORE_WEBHOOK_GET,
+	STORE_WEBHOOK_LIST,
+	STORE_DELIVERY_GET,
+	STORE_DELIVERY_LIST,
+	STORE_CLAIM,
+	STORE_LANES,
+	STORE_SWEEPS,
+	STORE_ACCOUNT_LIST,
+	STORE_LEDGER,
+	STORE_KIND_COUNT
+};
+
+/* STORE_CALL_PUT: create or replace a record, and make the deliveries it calls for.
+ * CH_ECONFLICT: a final call may not go back to live. CH_EPRECOND: If-Match does not hold.
+ * CH_ELIMIT does not occur: an account may have any number of calls. */
+enum store_put_result { STORE_PUT_CREATED, STORE_PUT_REPLACED, STORE_PUT_UNCHANGED };
+
+#define STORE_ETAG_BYTES 16 /* the first half of the body's SHA-256 */
+#define STORE_IF_MATCH_MAX 8
+
+struct store_call_put {
+	struct {
+		int64_t account;
+		struct call_facts facts;
+		char *body; /* takes; canonical, NUL-terminated. The store sets the first version's "created" in it */
+		size_t body_len;
+		int64_t now_ms;
+		bool notify;         /* a correction makes new deliveries */
+		bool is_bulk;        /* part of an import: yields to single ones */
+		bool if_match_any;   /* If-Match: * - there must be a record */
+		size_t if_match_count; /* 0: no such condition */
+		uint8_t if_match[STORE_IF_MATCH_MAX][STORE_ETAG_BYTES];
+	} in;
+	struct {
+		enum store_put_result what;
+		int64_t version;
+		struct ch_bytes *body;
+		/* Deliveries made, state PENDING or PARKED, each with its own reference of body. The
+		 * watcher takes them (and nulls the array) before done is called. */
+		struct delivery *deliveries;
+		size_t delivery_count;
+	} out;
+};
+
+/* STORE_WEBHOOK_CREATE: CH_ELIMIT when the account has max_webhooks already. */
+struct store_webhook_create {
+	struct {
+		struct webhook webhook; /* takes; id and created_ms set by the asker; revision becomes 1 */
+		int max_webhooks;
+	} in;
+};
+
+/* STORE_WEBHOOK_UPDATE: replaces the settings. CH_ENOENT: gone. CH_ECONFLICT: the revision in the struct is
+ * not the stored one (read again and merge again). On success in.webhook.revision has grown by one. */
+struct store_webhook_update {
+	struct {
+		struct webhook webhook; /* takes; revision: the one that was read */
+	} in;
+};
+
+/* STORE_WEBHOOK_DELETE: marks it deleted and wipes the secret; deliveries are canceled by the sweeps that
+ * follow. CH_ENOENT. */
+struct store_webhook_delete {
+	struct {
+		int64_t account;
+		struct id id;
+		int64_t now_ms;
+	} in;
+};
+
+/* STORE_WEBHOOK_SWEEP: moves at most `limit` deliveries of a webhook to where its switch says: disabled
+ * - PENDING to PARKED; deleted - PENDING and PARKED to CANCELED; enabled - nothing. The client submits
+ * these by itself after a change and after a start; nobody else needs to. */
+struct store_webhook_sweep {
+	struct {
+		struct id id;
+		size_t limit;
+		int64_t now_ms;
+	} in;
+	struct {
+		size_t moved;
+		bool more;
+	} out;
+};
+
+/* STORE_ATTEMPT: an attempt and what it makes of its delivery, together. Writing the same attempt id
+ * again changes nothing and is no error. A delivery that was parked or canceled meanwhile becomes
+ * DELIVERED if next.state is that, and keeps its state otherwise; DELIVERED never changes again.
+ * CH_ENOENT: no such delivery. */
+struct store_attempt {
+	struct {
+		struct attempt attempt; /* takes */
+		int64_t account;
+		struct id webhook_id;
+		struct {
+			enum delivery_state state; /* PENDING, DELIVERED, FAILED, PARKED */
+			int tries;                 /* counted in this round, this one included if it counts */
+			int64_t due_ms;            /* PENDING */
+			int64_t finished_ms;       /* DELIVERED, FAILED */
+			char *reason;              /* takes; may be NULL */
+		} next;
+	} in;
+	struct {
+		enum delivery_state state; /* what the row says now */
+	} out;
+};
+
+/* STORE_ACCOUNT_CREATE: CH_EEXIST when the id is taken. */
+struct store_account_create {
+	struct {
+		struct account account; /* number is ignored */
+	} in;
+	struct {
+		int64_t number;
+	} out;
+};
+
+/* STORE_CALL_GET: the latest version. CH_ENOENT. */
+struct store_call_get {
+	struct {
+		int64_t account;
+		struct id id;
+	} in;
+	struct {
+		struct ch_bytes *body;
+		int64_t version;
+	} out;
+};
+
+struct store_webhook_row {
+	struct webhook webhook;
+	struct ledger counts; /* of this webhook */
+};
+
+/* STORE_WEBHOOK_GET: CH_ENOENT, for a deleted one too. */
+struct store_webhook_get {
+	struct {
+		int64_t account;
+		struct id id;
+	} in;
+	struct {
+		struct store_webhook_row row;
+	} out;
+};
+
+/* STORE_WEBHOOK_LIST: all of an account that are not deleted, oldest first. */
+struct store_webhook_list {
+	struct {
+		int64_t account;
+	} in;
+	struct {
+		struct store_webhook_row *rows;
+		size_t count;
+	} out;
+};
+
+/* STORE_DELIVERY_GET: with its attempts, oldest first (the newest attempt_limit of them). CH_ENOENT. */
+struct store_delivery_get {
+	struct {
+		int64_t account;
+		struct id id;
+		size_t attempt_limit; /* >= 1 */
+	} in;
+	struct {
+		struct delivery delivery; /* without body */
+		struct attempt *attempts;
+		size_t attempt_count;
+	} out;
+};
+
+/* STORE_DELIVERY_LIST: newest first, at most `limit`, older than `before`. */
+struct store_delivery_list {
+	struct {
+		int64_t account;
+		bool has_webhook, has_call, has_before;
+		struct id webhook_id, call_id;
+		struct id before;     /* exclusive */
+		uint8_t states;       /* bit 1 << state; 0: any. DELIVERING is not stored and must not be asked for */
+		int64_t from_ms, to_ms; /* created, inclusive; INT64_MIN and INT64_MAX for none */
+		size_t limit;         /* 1..100 */
+	} in;
+	struct {
+		struct delivery *rows; /* without bodies */
+		size_t count;
+		bool more;
+	} out;
+};
+
+/* STORE_CLAIM: deliveries of one webhook that are PENDING and due, least due time first, with bodies.
+ * Only the loop that owns the webhook asks. Ids in skip are passed over without being counted or
+ * loaded. Stops after `limit` rows or once max_bytes of bodies are loaded (at least one row). */
+struct store_claim {
+	struct {
+		struct id webhook_id;
+		int64_t now_ms;
+		size_t limit;
+		size_t max_bytes;
+		struct id *skip; /* takes; sorted by id_compare */
+		size_t skip_count;
+	} in;
+	struct {
+		struct delivery *rows;
+		size_t count;
+		bool more;           /* others are due now */
+		int64_t next_due_ms; /* the first PENDING one that is not due yet and not in skip; -1: none */
+	} out;
+};
+
+/* STORE_LANES: every webhook that is not deleted, of all accounts, and whether anything is PENDING. */
+struct store_lanes {
+	struct {
+		struct webhook *webhooks;
+		int64_t *next_due_ms; /* of each: least due time of its PENDING deliveries; -1: none */
+		size_t count;
+	} out;
+};
+
+/* STORE_SWEEPS: webhooks whose deliveries do not yet follow their switch (a crash came between). */
+struct store_sweeps {
+	struct {
+		struct id *ids;
+		size_t count;
+	} out;
+};
+
+struct store_account_list {
+	struct {
+		struct account *accounts; /* by number */
+		size_t count;
+	} out;
+};
+
+/* STORE_LEDGER: summed over all webhooks, deleted ones too. account 0: over all accounts. */
+struct store_ledger {
+	struct {
+		int64_t account;
+	} in;
+	struct {
+		struct ledger ledger;
+	} out;
+};
+
+struct store_request {
+	struct ch_msg msg; /* the client's while submitted */
+	enum store_kind kind;
+	int result;
+	struct ch_err err;
+	struct ch_port *reply_to;               /* where done runs; keeps */
+	void (*done)(struct store_request *r);  /* may free r */
+	int64_t queued_mono_ms;                 /* the client's */
+	union {
+		struct store_call_put call_put;
+		struct store_webhook_create webhook_create;
+		struct store_webhook_update webhook_update;
+		struct store_webhook_delete webhook_delete;
+		struct store_webhook_sweep webhook_sweep;
+		struct store_attempt attempt;
+		struct store_account_create account_create;
+		struct store_call_get call_get;
+		struct store_webhook_get webhook_get;
+		struct store_webhook_list webhook_list;
+		struct store_delivery_get delivery_get;
+		struct store_delivery_list delivery_list;
+		struct store_claim claim;
+		struct store_lanes lanes;
+		struct store_sweeps sweeps;
+		struct store_account_list account_list;
+		struct store_ledger ledger;
+	} u;
+};
+
+/* Clears all and sets the three; `in` is filled by the caller after. */
+void store_request_init(struct store_request *r, enum store_kind kind, struct ch_port *reply_to,
+		void (*done)(struct store_request *r));
+void store_request_fini(struct store_request *r); /* frees input taken and output; wipes nothing else */
+/* Frees what out holds and zeroes it; for stores, when a request or its whole batch fails. */
+void store_request_clear_out(struct store_request *r);
+bool store_kind_is_write(enum store_kind kind);
+const char *store_kind_name(enum store_kind kind);
+/* The account a write is for (fairness in the writer); 0 when it has none. */
+int64_t store_request_account(const struct store_request *r);
+
+#endif

@@ -1,0 +1,263 @@
+#include "store/rules.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "model/call_codec.h"
+#include "store/store.h"
+
+static const char parked_reason[] = "the webhook is switched off";
+static const char deleted_reason[] = "the webhook was deleted";
+
+static const char *parked_because(const struct webhook *w)
+{
+	return w->disabled_reason != NULL ? w->disabled_reason : parked_reason;
+}
+
+static bool has_condition(const struct store_call_put *put)
+{
+	return put->in.if_match_any || put->in.if_match_count > 0;
+}
+
+static bool etag_matches(const struct store_call_put *put, const struct rules_stored *stored)
+{
+	uint8_t digest[CH_SHA256_BYTES];
+
+	if (put->in.if_match_any)
+		return true;
+	CH_ASSERT(put->in.if_match_count <= STORE_IF_MATCH_MAX);
+	ch_sha256(stored->body, stored->body_len, digest);
+	for (size_t i = 0; i < put->in.if_match_count; i++) {
+		if (memcmp(put->in.if_match[i], digest, STORE_ETAG_BYTES) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_same_body(const struct store_call_put *put, const struct rules_stored *stored)
+{
+	return put->in.body_len == stored->body_len &&
+	       memcmp(put->in.body, stored->body, stored->body_len) == 0;
+}
+
+static int decide_first(const struct store_call_put *put, struct rules_put *ret, struct ch_err *err)
+{
+	if (has_condition(put))
+		return ch_err_set(err, CH_EPRECOND, "If-Match was given, but there is no such call yet");
+	*ret = (struct rules_put){
+			.what = STORE_PUT_CREATED,
+			.version = 1,
+			.created_s = put->in.facts.created_s,
+			.makes_deliveries = call_status_is_final(put->in.facts.status),
+	};
+	return 0;
+}
+
+/* The condition is asked before anything else, so that a stale writer learns that it is stale even when
+ * what it sends happens to be what is stored. The same bytes come before the conflict, so that sending
+ * a record again is always safe. */
+static int decide_later(struct store_call_put *put, const struct rules_stored *stored, struct rules_put *ret,
+		struct ch_err *err)
+{
+	bool was_final = call_status_is_final(stored->status);
+	bool is_final = call_status_is_final(put->in.facts.status);
+
+	if (has_condition(put) && !etag_matches(put, stored))
+		return ch_err_set(err, CH_EPRECOND,
+				"the call has changed: If-Match does not name its latest version");
+	call_body_set_created(put->in.body, put->in.body_len, stored->created_s);
+	if (is_same_body(put, stored)) {
+		*ret = (struct rules_put){STORE_PUT_UNCHANGED, stored->version, stored->created_s, false};
+		return 0;
+	}
+	if (was_final && !is_final)
+		return ch_err_set(err, CH_ECONFLICT, "the call is %s and can't go back to IN_PROGRESS",
+				call_status_name(stored->status));
+	*ret = (struct rules_put){
+			.what = STORE_PUT_REPLACED,
+			.version = stored->version + 1,
+			.created_s = stored->created_s,
+			.makes_deliveries = is_final && (!was_final || put->in.notify),
+	};
+	return 0;
+}
+
+int rules_put_decide(struct store_call_put *put, const struct rules_stored *stored, struct rules_put *ret,
+		struct ch_err *err)
+{
+	return stored == NULL ? decide_first(put, ret, err) : decide_later(put, stored, ret, err);
+}
+
+int rules_delivery_make(const struct store_call_put *put, const struct rules_put *decision,
+		const struct webhook *w, const struct id *id, struct ch_bytes *body, struct delivery *ret)
+{
+	char *reason = NULL;
+
+	CH_ASSERT(!w->deleted && decision->makes_deliveries);
+	if (!w->enabled) {
+		reason = ch_strdup(parked_because(w));
+		if (reason == NULL)
+			return CH_ENOMEM;
+	}
+	*ret = (struct delivery){
+			.id = *id,
+			.account = put->in.account,
+			.webhook_id = w->id,
+			.call_id = put->in.facts.id,
+			.version = decision->version,
+			.call_status = put->in.facts.status,
+			.state = w->enabled ? DELIVERY_PENDING : DELIVERY_PARKED,
+			.created_ms = put->in.now_ms,
+			.due_ms = w->enabled ? put->in.now_ms : 0,
+			.reason = reason,
+			.body = ch_bytes_ref(body),
+	};
+	return 0;
+}
+
+/* Only a PENDING row takes what the attempt says; any other was decided meanwhile by somebody else, and
+ * just the good news still counts. */
+static bool attempt_decides(enum delivery_state stored, enum delivery_state next)
+{
+	switch (stored) {
+	case DELIVERY_PENDING:
+		return true;
+	case DELIVERY_FAILED:
+	case DELIVERY_PARKED:
+	case DELIVERY_CANCELED:
+		return next == DELIVERY_DELIVERED;
+	case DELIVERY_DELIVERED:
+		return false;
+	case DELIVERY_DELIVERING:
+	case DELIVERY_STATE_COUNT:
+		break;
+	}
+	CH_UNREACHABLE();
+}
+
+void rules_attempt_apply(const struct store_attempt *a, struct rules_row *row)
+{
+	enum delivery_state next = a->in.next.state;
+	bool is_end = next == DELIVERY_DELIVERED || next == DELIVERY_FAILED;
+
+	CH_ASSERT(is_end || next == DELIVERY_PENDING || next == DELIVERY_PARKED);
+	row->attempts++;
+	if (row->state != DELIVERY_DELIVERED)
+		row->tries = a->in.next.tries;
+	if (!attempt_decides(row->state, next))
+		return;
+	row->state = next;
+	row->due_ms = next == DELIVERY_PENDING ? a->in.next.due_ms : 0;
+	row->finished_ms = is_end ? a->in.next.finished_ms : 0;
+	row->reason = a->in.next.reason;
+}
+
+bool rules_sweep_decide(const struct webhook *w, struct rules_sweep *ret)
+{
+	if (w->deleted)
+		*ret = (struct rules_sweep){DELIVERY_CANCELED, true, deleted_reason};
+	else if (!w->enabled)
+		*ret = (struct rules_sweep){DELIVERY_PARKED, false, parked_because(w)};
+	else
+		return false;
+	return true;
+}
+
+void rules_sweep_apply(const struct rules_sweep *sweep, int64_t now_ms, struct rules_row *row)
+{
+	CH_ASSERT(row->state == DELIVERY_PENDING || (row->state == DELIVERY_PARKED && sweep->takes_parked));
+	row->state = sweep->to;
+	row->due_ms = 0;
+	row->finished_ms = sweep->to == DELIVERY_CANCELED ? now_ms : 0;
+	row->reason = sweep->reason;
+}
+
+static int64_t *ledger_place(struct ledger *l, enum delivery_state s)
+{
+	switch (s) {
+	case DELIVERY_PENDING:
+	case DELIVERY_DELIVERING:
+		return &l->pending;
+	case DELIVERY_DELIVERED:
+		return &l->delivered;
+	case DELIVERY_FAILED:
+		return &l->failed;
+	case DELIVERY_PARKED:
+		return &l->parked;
+	case DELIVERY_CANCELED:
+		return &l->canceled;
+	case DELIVERY_STATE_COUNT:
+		break;
+	}
+	CH_UNREACHABLE();
+}
+
+void rules_ledger_made(struct ledger *l, enum delivery_state s)
+{
+	l->accepted++;
+	(*ledger_place(l, s))++;
+}
+
+void rules_ledger_moved(struct ledger *l, enum delivery_state from, enum delivery_state to)
+{
+	(*ledger_place(l, from))--;
+	(*ledger_place(l, to))++;
+	CH_ASSERT(*ledger_place(l, from) >= 0);
+}
+
+void rules_ledger_add(struct ledger *sum, const struct ledger *l)
+{
+	sum->accepted += l->accepted;
+	sum->pending += l->pending;
+	sum->delivered += l->delivered;
+	sum->failed += l->failed;
+	sum->parked += l->parked;
+	sum->canceled += l->canceled;
+}
+
+void rules_batch_done(struct store_request *const *requests, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct store_request *r = requests[i];
+
+		if (r->result != 0)
+			continue;
+		if (r->kind == STORE_WEBHOOK_CREATE)
+			r->u.webhook_create.in.webhook.revision = 1;
+		else if (r->kind == STORE_WEBHOOK_UPDATE)
+			r->u.webhook_update.in.webhook.revision++;
+	}
+}
+
+void rules_batch_failed(struct store_request *const *requests, size_t n, int code, const char *text)
+{
+	CH_ASSERT(code < 0);
+	for (size_t i = 0; i < n; i++) {
+		store_request_clear_out(requests[i]);
+		requests[i]->result = ch_err_set(&requests[i]->err, code, "%s", text);
+	}
+}
+
+bool store_sweep_after(const struct store_request *done, struct id *ret)
+{
+	if (done->result != 0)
+		return false;
+	switch (done->kind) {
+	case STORE_WEBHOOK_UPDATE:
+		if (done->u.webhook_update.in.webhook.enabled)
+			return false;
+		*ret = done->u.webhook_update.in.webhook.id;
+		return true;
+	case STORE_WEBHOOK_DELETE:
+		*ret = done->u.webhook_delete.in.id;
+		return true;
+	case STORE_WEBHOOK_SWEEP:
+		if (!done->u.webhook_sweep.out.more)
+			return false;
+		*ret = done->u.webhook_sweep.in.id;
+		return true;
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,135 @@
+/* store/store_memory.h - the rows of the store in memory; for its own files only.
+ *
+ * Role:      store_memory.c opens and closes and runs transactions; _call.c, _webhook.c and _delivery.c
+ *            change rows so that it can be taken back; _write.c and _read.c serve the requests.
+ * Ownership: struct store_memory owns every row; rows own what they point to.
+ * Threads:   one lock; the writer holds it for a whole transaction, a reader for one request.
+ * Errors:    a function that fails (CH_ENOMEM) has changed nothing itself; what the transaction did
+ *            before is taken back by store_memory.c.
+ * Invariant: a delivery is in its webhook's pending set while PENDING, in its parked list while
+ *            PARKED, in neither otherwise; counts agree with the states.
+ */
+#ifndef CH_STORE_STORE_MEMORY_H
+#define CH_STORE_STORE_MEMORY_H
+
+#include <pthread.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "store/due.h"
+#include "store/rules.h"
+#include "store/store.h"
+
+struct store_memory;
+
+struct memory_call_key {
+	int64_t account;
+	struct id id;
+};
+
+struct memory_version {
+	int64_t number;
+	enum call_status status;
+	int64_t created_s;
+	struct ch_bytes *body;
+};
+
+/* Earlier versions live on as the bodies of their deliveries; nothing else can ask for them. */
+struct memory_call {
+	struct ch_map_node node;
+	struct memory_call_key key;
+	struct memory_version latest;
+};
+
+struct memory_webhook {
+	struct ch_map_node node;
+	struct ch_list in_account;
+	struct id id;
+	struct webhook *settings; /* replaced as a whole */
+	bool needs_sweep;
+	struct ledger counts;
+	struct due_set pending;
+	struct ch_list parked;
+};
+
+struct memory_delivery {
+	struct ch_map_node node;
+	struct memory_webhook *webhook;
+	struct delivery row;
+	struct due_node due;
+	struct ch_list parked;
+	struct attempt *attempts; /* by id */
+	size_t attempt_count, attempt_cap;
+};
+
+/* One step of the transaction that runs; the steps of each noun begin with one, in one allocation. */
+struct memory_undo {
+	struct ch_list link;
+	void (*back)(struct store_memory *m, struct memory_undo *u); /* takes the step back */
+	void (*keep)(struct memory_undo *u); /* frees what was replaced; NULL: nothing to free */
+};
+
+/* What belongs to one account number. */
+struct memory_space {
+	struct ch_map_node node;
+	int64_t account;
+	struct ch_list webhooks; /* by created_ms, id; deleted ones too */
+	struct memory_delivery **deliveries; /* by id */
+	size_t delivery_count, delivery_cap;
+};
+
+struct store_memory {
+	struct store base;
+	pthread_mutex_t lock;
+	struct id_gen ids;
+	struct ch_map calls, webhooks, deliveries, spaces;
+	struct account *accounts; /* number n at n - 1 */
+	size_t account_count, account_cap;
+	struct ch_list undo; /* of the transaction that runs, newest first */
+};
+
+struct memory_call *memory_call_find(const struct store_memory *m, int64_t account, const struct id *id);
+struct memory_webhook *memory_webhook_find(const struct store_memory *m, const struct id *id);
+struct memory_delivery *memory_delivery_find(const struct store_memory *m, const struct id *id);
+struct memory_space *memory_space_find(const struct store_memory *m, int64_t account); /* NULL: has nothing */
+
+/* Changes inside a transaction; each is 0 or CH_ENOMEM. What one takes it takes on success only. */
+int memory_call_add(struct store_memory *m, const struct memory_call_key *key,
+		const struct memory_version *v) CH_MUST_USE; /* takes v->body */
+int memory_call_change(struct store_memory *m, struct memory_call *c,
+		const struct memory_version *v) CH_MUST_USE; /* takes v->body */
+int memory_webhook_add(struct store_memory *m, struct webhook *settings) CH_MUST_USE; /* takes settings */
+int memory_webhook_change(struct store_memory *m, struct memory_webhook *w,
+		struct webhook *settings) CH_MUST_USE; /* takes settings */
+int memory_webhook_swept(struct store_memory *m, struct memory_webhook *w) CH_MUST_USE;
+int memory_delivery_add(struct store_memory *m, struct memory_webhook *w,
+		struct delivery *row) CH_MUST_USE; /* takes *row */
+int memory_delivery_change(
+		struct store_memory *m, struct memory_delivery *d, const struct rules_row *row) CH_MUST_USE;
+int memory_attempt_add(struct store_memory *m, struct memory_delivery *d,
+		const struct attempt *a) CH_MUST_USE; /* copies */
+int memory_account_add(struct store_memory *m, const struct account *a) CH_MUST_USE;
+
+struct memory_space *memory_space_of(
+		struct store_memory *m, int64_t account); /* made if need be; NULL: no memory */
+void memory_undo_push(struct store_memory *m, struct memory_undo *u,
+		void (*back)(struct store_memory *m, struct memory_undo *u),
+		void (*keep)(struct memory_undo *u));
+int memory_grow(void **items, size_t *cap, size_t len, size_t item_bytes) CH_MUST_USE; /* room for one more */
+
+void memory_call_free(struct memory_call *c);
+void memory_webhook_free(struct memory_webhook *w);
+void memory_delivery_free(struct memory_delivery *d);
+
+/* Deep copies into uninitialised memory; ret is untouched on CH_ENOMEM. */
+int memory_delivery_copy(const struct delivery *from, bool with_body, struct delivery *ret) CH_MUST_USE;
+int memory_attempt_copy(const struct attempt *from, struct attempt *ret) CH_MUST_USE;
+struct rules_row memory_row_of(const struct memory_delivery *d);
+bool memory_has_attempt(const struct memory_delivery *d, const struct id *id);
+
+/* store_memory_write.c, store_memory_read.c: under the lock. */
+int memory_write_one(
+		struct store_memory *m, struct store_request *r) CH_MUST_USE; /* CH_ENOMEM: take all back */
+void memory_read_one(const struct store_memory *m, struct store_request *r);
+
+#endif

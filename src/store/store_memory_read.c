@@ -1,0 +1,359 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "store/store_memory.h"
+
+static char *copy_text(const char *text, bool *failed)
+{
+	char *copy;
+
+	if (text == NULL)
+		return NULL;
+	copy = ch_strdup(text);
+	*failed = *failed || copy == NULL;
+	return copy;
+}
+
+int memory_delivery_copy(const struct delivery *from, bool with_body, struct delivery *ret)
+{
+	bool failed = false;
+	char *reason = copy_text(from->reason, &failed);
+
+	if (failed)
+		return CH_ENOMEM;
+	*ret = *from;
+	ret->reason = reason;
+	ret->body = with_body ? ch_bytes_ref(from->body) : NULL;
+	return 0;
+}
+
+int memory_attempt_copy(const struct attempt *from, struct attempt *ret)
+{
+	struct attempt copy = *from;
+	bool failed = false;
+
+	copy.detail = copy_text(from->detail, &failed);
+	copy.request_headers = copy_text(from->request_headers, &failed);
+	copy.location = copy_text(from->location, &failed);
+	copy.answer = from->answer == NULL ? NULL : ch_memdup0(from->answer, from->answer_len);
+	copy.retry_after_s = -1;
+	if (failed || (from->answer != NULL && copy.answer == NULL)) {
+		attempt_fini(&copy);
+		return CH_ENOMEM;
+	}
+	*ret = copy;
+	return 0;
+}
+
+static int not_found(struct store_request *r, const char *text)
+{
+	return ch_err_set(&r->err, CH_ENOENT, "%s", text);
+}
+
+static int call_get(const struct store_memory *m, struct store_request *r)
+{
+	struct store_call_get *get = &r->u.call_get;
+	const struct memory_call *c = memory_call_find(m, get->in.account, &get->in.id);
+
+	if (c == NULL)
+		return not_found(r, "there is no such call");
+	get->out.body = ch_bytes_ref(c->latest.body);
+	get->out.version = c->latest.number;
+	return 0;
+}
+
+static int copy_webhook_row(const struct memory_webhook *w, struct store_webhook_row *ret)
+{
+	if (webhook_copy(w->settings, &ret->webhook) != 0)
+		return CH_ENOMEM;
+	ret->counts = w->counts;
+	return 0;
+}
+
+static int webhook_get(const struct store_memory *m, struct store_request *r)
+{
+	struct store_webhook_get *get = &r->u.webhook_get;
+	const struct memory_webhook *w = memory_webhook_find(m, &get->in.id);
+
+	if (w == NULL || w->settings->deleted || w->settings->account != get->in.account)
+		return not_found(r, "there is no such webhook");
+	return copy_webhook_row(w, &get->out.row);
+}
+
+static int webhook_list(const struct store_memory *m, struct store_request *r)
+{
+	struct store_webhook_list *list = &r->u.webhook_list;
+	const struct memory_space *s = memory_space_find(m, list->in.account);
+	size_t count = 0;
+
+	if (s == NULL)
+		return 0;
+	CH_LIST_FOREACH (&s->webhooks, it, nx)
+		count += !CH_CONTAINER_OF(it, struct memory_webhook, in_account)->settings->deleted;
+	if (count == 0)
+		return 0;
+	list->out.rows = ch_calloc(count, sizeof(struct store_webhook_row));
+	if (list->out.rows == NULL)
+		return CH_ENOMEM;
+	CH_LIST_FOREACH (&s->webhooks, it, nx) {
+		const struct memory_webhook *w = CH_CONTAINER_OF(it, struct memory_webhook, in_account);
+
+		if (w->settings->deleted)
+			continue;
+		if (copy_webhook_row(w, &list->out.rows[list->out.count]) != 0)
+			return CH_ENOMEM;
+		list->out.count++;
+	}
+	return 0;
+}
+
+static int delivery_get(const struct store_memory *m, struct store_request *r)
+{
+	struct store_delivery_get *get = &r->u.delivery_get;
+	const struct memory_delivery *d = memory_delivery_find(m, &get->in.id);
+	size_t first;
+
+	if (d == NULL || d->row.account != get->in.account)
+		return not_found(r, "there is no such delivery");
+	if (memory_delivery_copy(&d->row, false, &get->out.delivery) != 0)
+		return CH_ENOMEM;
+	if (d->attempt_count == 0)
+		return 0;
+	first = d->attempt_count > get->in.attempt_limit ? d->attempt_count - get->in.attempt_limit : 0;
+	get->out.attempts = ch_calloc(d->attempt_count - first, sizeof(struct attempt));
+	if (get->out.attempts == NULL)
+		return CH_ENOMEM;
+	for (size_t i = first; i < d->attempt_count; i++) {
+		if (memory_attempt_copy(&d->attempts[i], &get->out.attempts[get->out.attempt_count]) != 0)
+			return CH_ENOMEM;
+		get->out.attempt_count++;
+	}
+	return 0;
+}
+
+/* How many deliveries of the space are older than the cursor. */
+static size_t older_than(const struct memory_space *s, const struct id *before)
+{
+	size_t low = 0, high = s->delivery_count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (id_compare(&s->deliveries[mid]->row.id, before) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static bool is_listed(const struct store_delivery_list *list, const struct delivery *d)
+{
+	return (!list->in.has_webhook || id_equal(&d->webhook_id, &list->in.webhook_id)) &&
+	       (!list->in.has_call || id_equal(&d->call_id, &list->in.call_id)) &&
+	       (list->in.states == 0 || (list->in.states & (1u << d->state)) != 0) &&
+	       d->created_ms >= list->in.from_ms && d->created_ms <= list->in.to_ms;
+}
+
+static int delivery_list(const struct store_memory *m, struct store_request *r)
+{
+	struct store_delivery_list *list = &r->u.delivery_list;
+	const struct memory_space *s = memory_space_find(m, list->in.account);
+
+	CH_ASSERT((list->in.states & (1u << DELIVERY_DELIVERING)) == 0);
+	if (s == NULL || list->in.limit == 0)
+		return 0;
+	list->out.rows = ch_calloc(list->in.limit, sizeof(struct delivery));
+	if (list->out.rows == NULL)
+		return CH_ENOMEM;
+	for (size_t i = list->in.has_before ? older_than(s, &list->in.before) : s->delivery_count; i > 0;
+			i--) {
+		const struct delivery *d = &s->deliveries[i - 1]->row;
+
+		if (!is_listed(list, d))
+			continue;
+		if (list->out.count == list->in.limit) {
+			list->out.more = true;
+			return 0;
+		}
+		if (memory_delivery_copy(d, false, &list->out.rows[list->out.count]) != 0)
+			return CH_ENOMEM;
+		list->out.count++;
+	}
+	return 0;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	return id_compare(a, b);
+}
+
+static bool is_skipped(const struct store_claim *claim, const struct id *id)
+{
+	return claim->in.skip_count > 0 &&
+	       bsearch(id, claim->in.skip, claim->in.skip_count, sizeof(struct id), compare_ids) != NULL;
+}
+
+static int claim_rows(const struct memory_webhook *w, struct store_claim *claim)
+{
+	size_t room = w->pending.len < claim->in.limit ? w->pending.len : claim->in.limit;
+	size_t bytes = 0;
+
+	claim->out.rows = ch_calloc(room, sizeof(struct delivery));
+	if (claim->out.rows == NULL)
+		return CH_ENOMEM;
+	for (struct due_node *n = due_first(&w->pending); n != NULL; n = due_after(&w->pending, n)) {
+		const struct delivery *d = &CH_CONTAINER_OF(n, struct memory_delivery, due)->row;
+
+		if (is_skipped(claim, &n->id))
+			continue;
+		if (n->due_ms > claim->in.now_ms)
+			return 0;
+		claim->out.more = claim->out.count == claim->in.limit ||
+				  (claim->out.count > 0 && bytes >= claim->in.max_bytes);
+		if (claim->out.more)
+			return 0;
+		if (memory_delivery_copy(d, true, &claim->out.rows[claim->out.count]) != 0)
+			return CH_ENOMEM;
+		claim->out.count++;
+		bytes += d->body->len;
+	}
+	return 0;
+}
+
+static int64_t next_due(const struct memory_webhook *w, const struct store_claim *claim)
+{
+	struct id greatest;
+	struct due_node at = {.due_ms = claim->in.now_ms};
+	struct due_node *n;
+
+	memset(&greatest, 0xff, sizeof(greatest));
+	at.id = greatest;
+	for (n = due_after(&w->pending, &at); n != NULL; n = due_after(&w->pending, n)) {
+		if (!is_skipped(claim, &n->id))
+			return n->due_ms;
+	}
+	return -1;
+}
+
+static int claim(const struct store_memory *m, struct store_request *r)
+{
+	struct store_claim *c = &r->u.claim;
+	const struct memory_webhook *w = memory_webhook_find(m, &c->in.webhook_id);
+
+	c->out.next_due_ms = -1;
+	if (w == NULL || w->pending.len == 0)
+		return 0;
+	c->out.next_due_ms = next_due(w, c);
+	return claim_rows(w, c);
+}
+
+static int lanes(const struct store_memory *m, struct store_request *r)
+{
+	struct store_lanes *l = &r->u.lanes;
+
+	if (m->webhooks.len == 0)
+		return 0;
+	l->out.webhooks = ch_calloc(m->webhooks.len, sizeof(struct webhook));
+	l->out.next_due_ms = ch_calloc(m->webhooks.len, sizeof(int64_t));
+	if (l->out.webhooks == NULL || l->out.next_due_ms == NULL)
+		return CH_ENOMEM;
+	for (struct ch_map_node *n = ch_map_next(&m->webhooks, NULL); n != NULL;
+			n = ch_map_next(&m->webhooks, n)) {
+		const struct memory_webhook *w = CH_CONTAINER_OF(n, struct memory_webhook, node);
+		const struct due_node *first = due_first(&w->pending);
+
+		if (w->settings->deleted)
+			continue;
+		if (webhook_copy(w->settings, &l->out.webhooks[l->out.count]) != 0)
+			return CH_ENOMEM;
+		l->out.next_due_ms[l->out.count++] = first == NULL ? -1 : first->due_ms;
+	}
+	return 0;
+}
+
+static int sweeps(const struct store_memory *m, struct store_request *r)
+{
+	struct store_sweeps *s = &r->u.sweeps;
+
+	if (m->webhooks.len == 0)
+		return 0;
+	s->out.ids = ch_calloc(m->webhooks.len, sizeof(struct id));
+	if (s->out.ids == NULL)
+		return CH_ENOMEM;
+	for (struct ch_map_node *n = ch_map_next(&m->webhooks, NULL); n != NULL;
+			n = ch_map_next(&m->webhooks, n)) {
+		const struct memory_webhook *w = CH_CONTAINER_OF(n, struct memory_webhook, node);
+
+		if (w->needs_sweep)
+			s->out.ids[s->out.count++] = w->id;
+	}
+	return 0;
+}
+
+static int account_list(const struct store_memory *m, struct store_request *r)
+{
+	struct store_account_list *list = &r->u.account_list;
+
+	if (m->account_count == 0)
+		return 0;
+	list->out.accounts = ch_calloc(m->account_count, sizeof(struct account));
+	if (list->out.accounts == NULL)
+		return CH_ENOMEM;
+	memcpy(list->out.accounts, m->accounts, m->account_count * sizeof(struct account));
+	list->out.count = m->account_count;
+	return 0;
+}
+
+static int ledger(const struct store_memory *m, struct store_request *r)
+{
+	struct store_ledger *l = &r->u.ledger;
+
+	for (struct ch_map_node *n = ch_map_next(&m->webhooks, NULL); n != NULL;
+			n = ch_map_next(&m->webhooks, n)) {
+		const struct memory_webhook *w = CH_CONTAINER_OF(n, struct memory_webhook, node);
+
+		if (l->in.account == 0 || l->in.account == w->settings->account)
+			rules_ledger_add(&l->out.ledger, &w->counts);
+	}
+	return 0;
+}
+
+static int read_one(const struct store_memory *m, struct store_request *r)
+{
+	switch (r->kind) {
+	case STORE_CALL_GET:
+		return call_get(m, r);
+	case STORE_WEBHOOK_GET:
+		return webhook_get(m, r);
+	case STORE_WEBHOOK_LIST:
+		return webhook_list(m, r);
+	case STORE_DELIVERY_GET:
+		return delivery_get(m, r);
+	case STORE_DELIVERY_LIST:
+		return delivery_list(m, r);
+	case STORE_CLAIM:
+		return claim(m, r);
+	case STORE_LANES:
+		return lanes(m, r);
+	case STORE_SWEEPS:
+		return sweeps(m, r);
+	case STORE_ACCOUNT_LIST:
+		return account_list(m, r);
+	case STORE_LEDGER:
+		return ledger(m, r);
+	default:
+		CH_UNREACHABLE();
+	}
+}
+
+void memory_read_one(const struct store_memory *m, struct store_request *r)
+{
+	r->result = read_one(m, r);
+	if (r->result != CH_ENOMEM)
+		return;
+	store_request_clear_out(r);
+	ch_err_set(&r->err, CH_ENOMEM, "out of memory");
+}

@@ -1,0 +1,327 @@
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/crypto.h"
+#include "store/store_memory.h"
+
+/* Functions here return what concerns the whole transaction (0 or CH_ENOMEM); what concerns one request
+ * only goes into its result. */
+
+static int refuse(struct store_request *r, int code, const char *text)
+{
+	r->result = ch_err_set(&r->err, code, "%s", text);
+	return 0;
+}
+
+/* calls */
+
+static bool concerns(const struct memory_webhook *w, const struct store_call_put *put)
+{
+	return !w->settings->deleted &&
+	       webhook_wants(w->settings, put->in.facts.status, &put->in.facts.agent_id);
+}
+
+static size_t count_concerned(const struct memory_space *s, const struct store_call_put *put)
+{
+	size_t count = 0;
+
+	CH_LIST_FOREACH (&s->webhooks, it, nx) {
+		if (concerns(CH_CONTAINER_OF(it, struct memory_webhook, in_account), put))
+			count++;
+	}
+	return count;
+}
+
+static int make_delivery(struct store_memory *m, struct store_call_put *put, const struct rules_put *decision,
+		struct memory_webhook *w)
+{
+	struct id id = id_gen_next(&m->ids);
+	struct delivery row;
+
+	if (rules_delivery_make(put, decision, w->settings, &id, put->out.body, &row) != 0)
+		return CH_ENOMEM;
+	if (memory_delivery_copy(&row, true, &put->out.deliveries[put->out.delivery_count]) != 0) {
+		delivery_fini(&row);
+		return CH_ENOMEM;
+	}
+	put->out.delivery_count++;
+	if (memory_delivery_add(m, w, &row) != 0) {
+		delivery_fini(&row);
+		return CH_ENOMEM;
+	}
+	return 0;
+}
+
+static int make_deliveries(
+		struct store_memory *m, struct store_call_put *put, const struct rules_put *decision)
+{
+	struct memory_space *s = memory_space_find(m, put->in.account);
+	size_t count = s == NULL ? 0 : count_concerned(s, put);
+
+	if (count == 0)
+		return 0;
+	put->out.deliveries = ch_calloc(count, sizeof(struct delivery));
+	if (put->out.deliveries == NULL)
+		return CH_ENOMEM;
+	CH_LIST_FOREACH (&s->webhooks, it, nx) {
+		struct memory_webhook *w = CH_CONTAINER_OF(it, struct memory_webhook, in_account);
+
+		if (concerns(w, put) && make_delivery(m, put, decision, w) != 0)
+			return CH_ENOMEM;
+	}
+	return 0;
+}
+
+static int store_version(struct store_memory *m, struct store_call_put *put, const struct rules_put *decision,
+		struct memory_call *call)
+{
+	struct memory_call_key key = {put->in.account, put->in.facts.id};
+	struct memory_version v = {
+			.number = decision->version,
+			.status = put->in.facts.status,
+			.created_s = decision->created_s,
+			.body = ch_bytes_create(put->in.body, put->in.body_len),
+	};
+	int rc;
+
+	if (v.body == NULL)
+		return CH_ENOMEM;
+	rc = call == NULL ? memory_call_add(m, &key, &v) : memory_call_change(m, call, &v);
+	if (rc != 0) {
+		ch_bytes_unref(&v.body);
+		return rc;
+	}
+	put->out.body = ch_bytes_ref(v.body);
+	return 0;
+}
+
+static int call_put(struct store_memory *m, struct store_request *r)
+{
+	struct store_call_put *put = &r->u.call_put;
+	struct memory_call *call = memory_call_find(m, put->in.account, &put->in.facts.id);
+	struct rules_stored stored;
+	struct rules_put decision;
+
+	if (call != NULL)
+		stored = (struct rules_stored){call->latest.number, call->latest.status,
+				call->latest.created_s, call->latest.body->data, call->latest.body->len};
+	r->result = rules_put_decide(put, call == NULL ? NULL : &stored, &decision, &r->err);
+	if (r->result != 0)
+		return 0;
+	put->out.what = decision.what;
+	put->out.version = decision.version;
+	if (decision.what == STORE_PUT_UNCHANGED) {
+		put->out.body = ch_bytes_ref(call->latest.body);
+		return 0;
+	}
+	if (store_version(m, put, &decision, call) != 0)
+		return CH_ENOMEM;
+	return decision.makes_deliveries ? make_deliveries(m, put, &decision) : 0;
+}
+
+/* webhooks */
+
+/* NULL when there is none that this account could know of. */
+static struct memory_webhook *own_webhook(const struct store_memory *m, int64_t account, const struct id *id)
+{
+	struct memory_webhook *w = memory_webhook_find(m, id);
+
+	return w == NULL || w->settings->deleted || w->settings->account != account ? NULL : w;
+}
+
+static int count_webhooks(const struct store_memory *m, int64_t account)
+{
+	const struct memory_space *s = memory_space_find(m, account);
+	int count = 0;
+
+	if (s == NULL)
+		return 0;
+	CH_LIST_FOREACH (&s->webhooks, it, nx) {
+		if (!CH_CONTAINER_OF(it, struct memory_webhook, in_account)->settings->deleted)
+			count++;
+	}
+	return count;
+}
+
+static struct webhook *copy_settings(const struct webhook *from)
+{
+	struct webhook *w = ch_alloc(sizeof(*w));
+
+	if (w != NULL && webhook_copy(from, w) != 0) {
+		ch_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+static void free_settings(struct webhook *w)
+{
+	webhook_fini(w);
+	ch_free(w);
+}
+
+static int webhook_create(struct store_memory *m, struct store_request *r)
+{
+	const struct webhook *in = &r->u.webhook_create.in.webhook;
+	struct webhook *settings;
+
+	if (memory_webhook_find(m, &in->id) != NULL)
+		return refuse(r, CH_EEXIST, "there is a webhook with this id already");
+	if (count_webhooks(m, in->account) >= r->u.webhook_create.in.max_webhooks) {
+		r->result = ch_err_set(&r->err, CH_ELIMIT,
+				"the account has %d webhooks already, the most it may have",
+				count_webhooks(m, in->account));
+		return 0;
+	}
+	settings = copy_settings(in);
+	if (settings == NULL)
+		return CH_ENOMEM;
+	settings->revision = 1;
+	settings->deleted = false;
+	if (memory_webhook_add(m, settings) != 0) {
+		free_settings(settings);
+		return CH_ENOMEM;
+	}
+	return 0;
+}
+
+static int change_settings(struct store_memory *m, struct memory_webhook *w, struct webhook *settings)
+{
+	settings->account = w->settings->account;
+	settings->created_ms = w->settings->created_ms;
+	settings->revision = w->settings->revision + 1;
+	if (memory_webhook_change(m, w, settings) != 0) {
+		free_settings(settings);
+		return CH_ENOMEM;
+	}
+	return 0;
+}
+
+static int webhook_update(struct store_memory *m, struct store_request *r)
+{
+	const struct webhook *in = &r->u.webhook_update.in.webhook;
+	struct memory_webhook *w = own_webhook(m, in->account, &in->id);
+	struct webhook *settings;
+
+	if (w == NULL)
+		return refuse(r, CH_ENOENT, "there is no such webhook");
+	if (w->settings->revision != in->revision)
+		return refuse(r, CH_ECONFLICT, "the webhook was changed by somebody else meanwhile");
+	settings = copy_settings(in);
+	if (settings == NULL)
+		return CH_ENOMEM;
+	settings->deleted = false;
+	return change_settings(m, w, settings);
+}
+
+static int webhook_delete(struct store_memory *m, struct store_request *r)
+{
+	struct memory_webhook *w = own_webhook(m, r->u.webhook_delete.in.account, &r->u.webhook_delete.in.id);
+	struct webhook *settings;
+
+	if (w == NULL)
+		return refuse(r, CH_ENOENT, "there is no such webhook");
+	settings = copy_settings(w->settings);
+	if (settings == NULL)
+		return CH_ENOMEM;
+	settings->deleted = true;
+	if (settings->secret_sealed != NULL)
+		ch_wipe(settings->secret_sealed, settings->secret_sealed_len);
+	ch_free(settings->secret_sealed);
+	settings->secret_sealed = NULL;
+	settings->secret_sealed_len = 0;
+	return change_settings(m, w, settings);
+}
+
+/* The next row that the sweep moves; NULL: none is left. */
+static struct memory_delivery *sweep_next(const struct memory_webhook *w, const struct rules_sweep *sweep)
+{
+	struct due_node *n = due_first(&w->pending);
+
+	if (n != NULL)
+		return CH_CONTAINER_OF(n, struct memory_delivery, due);
+	if (sweep->takes_parked && !ch_list_is_empty(&w->parked))
+		return CH_CONTAINER_OF(w->parked.next, struct memory_delivery, parked);
+	return NULL;
+}
+
+static int webhook_sweep(struct store_memory *m, struct store_request *r)
+{
+	struct store_webhook_sweep *in = &r->u.webhook_sweep;
+	struct memory_webhook *w = memory_webhook_find(m, &in->in.id);
+	struct memory_delivery *d = NULL;
+	struct rules_sweep sweep;
+
+	if (w == NULL)
+		return refuse(r, CH_ENOENT, "there is no such webhook");
+	if (!rules_sweep_decide(w->settings, &sweep))
+		return memory_webhook_swept(m, w);
+	while ((d = sweep_next(w, &sweep)) != NULL && in->out.moved < in->in.limit) {
+		struct rules_row row = memory_row_of(d);
+
+		rules_sweep_apply(&sweep, in->in.now_ms, &row);
+		if (memory_delivery_change(m, d, &row) != 0)
+			return CH_ENOMEM;
+		in->out.moved++;
+	}
+	in->out.more = d != NULL;
+	return in->out.more ? 0 : memory_webhook_swept(m, w);
+}
+
+/* attempts, accounts */
+
+static int attempt_write(struct store_memory *m, struct store_request *r)
+{
+	struct store_attempt *a = &r->u.attempt;
+	struct memory_delivery *d = memory_delivery_find(m, &a->in.attempt.delivery_id);
+	struct rules_row row;
+
+	if (d == NULL || d->row.account != a->in.account || !id_equal(&d->row.webhook_id, &a->in.webhook_id))
+		return refuse(r, CH_ENOENT, "there is no such delivery");
+	if (!memory_has_attempt(d, &a->in.attempt.id)) {
+		row = memory_row_of(d);
+		rules_attempt_apply(a, &row);
+		if (memory_delivery_change(m, d, &row) != 0 || memory_attempt_add(m, d, &a->in.attempt) != 0)
+			return CH_ENOMEM;
+	}
+	a->out.state = d->row.state;
+	return 0;
+}
+
+static int account_create(struct store_memory *m, struct store_request *r)
+{
+	const struct account *in = &r->u.account_create.in.account;
+
+	for (size_t i = 0; i < m->account_count; i++) {
+		if (strcmp(m->accounts[i].id, in->id) == 0)
+			return refuse(r, CH_EEXIST, "there is an account with this id already");
+	}
+	if (memory_account_add(m, in) != 0)
+		return CH_ENOMEM;
+	r->u.account_create.out.number = m->accounts[m->account_count - 1].number;
+	return 0;
+}
+
+int memory_write_one(struct store_memory *m, struct store_request *r)
+{
+	r->result = 0;
+	switch (r->kind) {
+	case STORE_CALL_PUT:
+		return call_put(m, r);
+	case STORE_WEBHOOK_CREATE:
+		return webhook_create(m, r);
+	case STORE_WEBHOOK_UPDATE:
+		return webhook_update(m, r);
+	case STORE_WEBHOOK_DELETE:
+		return webhook_delete(m, r);
+	case STORE_WEBHOOK_SWEEP:
+		return webhook_sweep(m, r);
+	case STORE_ATTEMPT:
+		return attempt_write(m, r);
+	case STORE_ACCOUNT_CREATE:
+		return account_create(m, r);
+	default:
+		CH_UNREACHABLE();
+	}
+}

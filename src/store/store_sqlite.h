@@ -1,0 +1,239 @@
+/* store/store_sqlite.h - the store in one SQLite database; for its own files and their tests only.
+ *
+ * Role:      store_sqlite.c opens, commits and closes; _file.c locks and migrates; _conn.c knows the
+ *            statements; _hooks.c keeps the webhooks in memory; _put.c, _webhooks.c, _attempts.c and
+ *            _accounts.c serve the writes; _read.c, _deliveries.c and _list.c the reads.
+ * Ownership: struct store_sqlite owns the lock, the writer's connection and the webhooks in memory. A
+ *            reader owns its connection. Statements live as long as their connection.
+ * Threads:   as store/store.h says; the writer's connection and the webhooks belong to the writer.
+ * Errors:    a function that serves a write gives 0 when the request has its result, good or bad, and a
+ *            CH_E code when the whole transaction has to be taken back.
+ * Invariant: outside of a write, what is kept in memory (webhooks, counts, marks) is what is on disk.
+ */
+#ifndef CH_STORE_STORE_SQLITE_H
+#define CH_STORE_STORE_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "base/map.h"
+#include "store/rules.h"
+#include "store/store.h"
+
+enum sq_stmt {
+	SQ_BEGIN,
+	SQ_BEGIN_READ,
+	SQ_COMMIT,
+	SQ_ROLLBACK,
+	SQ_CALL_LATEST,
+	SQ_CALL_INSERT,
+	SQ_DELIVERY_INSERT,
+	SQ_DELIVERY_FIRST_TRY,
+	SQ_DELIVERY_FIND,
+	SQ_DELIVERY_SET,
+	SQ_SWEEP_PENDING,
+	SQ_SWEEP_PARKED,
+	SQ_HAS_PENDING,
+	SQ_HAS_PARKED,
+	SQ_ATTEMPT_INSERT,
+	SQ_ATTEMPT_LINK,
+	SQ_ATTEMPT_RELINK,
+	SQ_ATTEMPT_READ,
+	SQ_HOOK_INSERT,
+	SQ_HOOK_UPDATE,
+	SQ_HOOK_DELETE,
+	SQ_HOOK_SWEPT,
+	SQ_HOOK_ALL,
+	SQ_HOOK_BY_ID,
+	SQ_HOOK_BY_ACCOUNT,
+	SQ_HOOK_LIVE,
+	SQ_HOOK_SWEEPS,
+	SQ_HOOK_PLACES,
+	SQ_LEDGER_INSERT,
+	SQ_LEDGER_SET,
+	SQ_LEDGER_SUM,
+	SQ_MARKS,
+	SQ_MARK_SET,
+	SQ_ACCOUNT_INSERT,
+	SQ_ACCOUNT_ALL,
+	SQ_HOOK_NUMBER,
+	SQ_CLAIM_DUE,
+	SQ_CLAIM_LATER,
+	SQ_DELIVERY_PLACE,
+	SQ_DELIVERY_ROW,
+	SQ_LIST_ANY,
+	SQ_LIST_PENDING,
+	SQ_LIST_KEPT,
+	SQ_LIST_CALL,
+	SQ_CALL_SPANS,
+	SQ_STMT_COUNT
+};
+
+struct sq_conn {
+	sqlite3 *db;
+	sqlite3_stmt *stmts[SQ_STMT_COUNT]; /* NULL: not for this kind of connection */
+};
+
+/* A webhook as the writer knows it: the truth, because nobody else writes. */
+struct sq_hook {
+	struct ch_map_node node; /* in by_id */
+	struct id id;
+	int64_t number;
+	int64_t account;
+	int64_t created_ms;
+	struct webhook *settings; /* owned; NULL: deleted */
+	bool needs_sweep;
+	struct ledger counts;
+	struct ledger committed; /* counts before this transaction, while is_dirty */
+	struct sq_hook *next_dirty;
+	bool is_dirty;
+};
+
+/* The webhooks of one account that are not deleted. */
+struct sq_group {
+	struct ch_map_node node; /* in by_account */
+	int64_t account;
+	struct sq_hook **hooks; /* by created_ms, id */
+	size_t count, cap;
+};
+
+struct sq_hooks {
+	struct ch_map by_id;
+	struct ch_map by_account;
+	struct sq_hook *dirty; /* counts changed in this transaction */
+	bool is_loaded;
+	bool is_changed; /* by this transaction, beyond the counts */
+};
+
+/* Numbers that count up with the rows. */
+struct sq_marks {
+	int64_t next_call;
+	int64_t next_attempt;
+	int64_t next_webhook;
+	int64_t id_ahead_ms;
+};
+
+/* Randomness fetched in larger pieces: the system's costs the same for 8 bytes as for 256. */
+struct sq_rand {
+	struct ch_rand source;
+	uint8_t bytes[256];
+	size_t used; /* of bytes; all of them at the start */
+};
+
+struct store_sqlite {
+	struct store base;
+	struct sq_conn conn;
+	char *path;
+	int lock_fd;
+	struct sq_rand rand;
+	struct sq_hooks hooks;
+	struct sq_marks marks;
+	struct sq_marks committed;
+	struct id_gen ids;
+	struct ch_clock_virtual id_clock; /* stands at the moment of the request that is served */
+	int wal_pages; /* after the last commit */
+	int wal_copied; /* of those, into the database */
+	int checkpoint_at; /* wal_pages that make a commit pay for a checkpoint */
+};
+
+struct sq_reader {
+	struct sq_conn conn;
+};
+
+/* store_sqlite_conn.c */
+int sq_conn_open(const char *path, bool is_writer, struct sq_conn *ret, struct ch_err *err) CH_MUST_USE;
+int sq_conn_prepare(struct sq_conn *c, bool is_writer, struct ch_err *err) CH_MUST_USE;
+void sq_conn_close(struct sq_conn *c);
+void sq_conn_reset(struct sq_conn *c); /* all statements, after a failure */
+int sq_fail(struct sq_conn *c, int rc, const char *doing, struct ch_err *err); /* a SQLite code as ours */
+int sq_damaged(const char *what, struct ch_err *err); /* CH_EIO */
+int sq_no_memory(struct ch_err *err); /* CH_ENOMEM */
+int sq_exec_text(struct sq_conn *c, const char *sql, const char *doing, struct ch_err *err) CH_MUST_USE;
+
+/* Runs to the end; the statement is reset. */
+int sq_run(struct sq_conn *c, enum sq_stmt which, const char *doing, struct ch_err *err) CH_MUST_USE;
+/* One row, or none: then (and on failure) the statement is reset; else sq_reset does that. */
+int sq_fetch(struct sq_conn *c, enum sq_stmt which, bool *ret_row, const char *doing,
+		struct ch_err *err) CH_MUST_USE;
+void sq_reset(struct sq_conn *c, enum sq_stmt which);
+
+void sq_bind_int(struct sq_conn *c, enum sq_stmt which, int at, int64_t v);
+void sq_bind_null(struct sq_conn *c, enum sq_stmt which, int at);
+void sq_bind_text(struct sq_conn *c, enum sq_stmt which, int at, const char *text); /* NULL: NULL; borrowed */
+void sq_bind_blob(struct sq_conn *c, enum sq_stmt which, int at, const void *data, size_t len); /* borrowed */
+void sq_bind_id(struct sq_conn *c, enum sq_stmt which, int at, const struct id *id); /* borrowed */
+
+int64_t sq_int(struct sq_conn *c, enum sq_stmt which, int at);
+bool sq_is_sane(int64_t v); /* 0..2^53, as every number that this program counts up is */
+bool sq_id(struct sq_conn *c, enum sq_stmt which, int at, struct id *ret); /* false: no id */
+bool sq_enum(struct sq_conn *c, enum sq_stmt which, int at, int count, int *ret); /* false: none of them */
+int sq_text(struct sq_conn *c, enum sq_stmt which, int at, char **ret) CH_MUST_USE; /* a copy, or NULL */
+int sq_body(struct sq_conn *c, enum sq_stmt which, int at, struct ch_bytes **ret,
+		struct ch_err *err) CH_MUST_USE; /* a copy */
+
+/* store_sqlite_file.c */
+int sq_lock(const char *path, int *ret_fd, struct ch_err *err) CH_MUST_USE;
+int sq_file_make(const char *path, struct ch_err *err) CH_MUST_USE;
+int sq_migrate(struct sq_conn *c, const char *path, struct ch_err *err) CH_MUST_USE;
+
+/* store_sqlite_hooks.c */
+void sq_hooks_init(struct sq_hooks *h, const struct ch_rand *rand);
+void sq_hooks_clear(struct sq_hooks *h); /* forgets all; has to be loaded again */
+void sq_hooks_fini(struct sq_hooks *h);
+int sq_hooks_load(
+		struct sq_hooks *h, struct sq_conn *c, int64_t *ret_last_key, struct ch_err *err) CH_MUST_USE;
+struct sq_hook *sq_hook_find(const struct sq_hooks *h, const struct id *id);
+struct sq_group *sq_group_find(const struct sq_hooks *h, int64_t account); /* NULL: no webhooks */
+/* The rest changes within a transaction; after a failure the webhooks are loaded again. */
+int sq_hook_add(struct sq_hooks *h, const struct sq_hook *values,
+		struct sq_hook **ret) CH_MUST_USE; /* takes settings */
+void sq_hook_replace(struct sq_hooks *h, struct sq_hook *hook,
+		struct webhook *settings); /* takes; NULL: deleted */
+struct ledger *sq_hook_counts(struct sq_hooks *h, struct sq_hook *hook); /* to be changed */
+/* count deliveries changed their state. CH_EIO: there can't be as many. */
+int sq_hook_move(struct sq_hooks *h, struct sq_hook *hook, enum delivery_state from, enum delivery_state to,
+		int64_t count, struct ch_err *err) CH_MUST_USE;
+void sq_hooks_done(struct sq_hooks *h, bool is_committed);
+
+/* The writes. */
+int sq_put(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_webhook_create(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_webhook_update(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_webhook_delete(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_webhook_sweep(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_attempt(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_account_create(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_ledgers_write(struct store_sqlite *s, struct ch_err *err) CH_MUST_USE;
+
+/* The reads; each gives what becomes the request's result. */
+int sq_call_get(struct sq_conn *c, struct store_call_get *q, struct ch_err *err) CH_MUST_USE;
+int sq_webhook_get(struct sq_conn *c, struct store_webhook_get *q, struct ch_err *err) CH_MUST_USE;
+int sq_webhook_list(struct sq_conn *c, struct store_webhook_list *q, struct ch_err *err) CH_MUST_USE;
+int sq_delivery_get(struct sq_conn *c, struct store_delivery_get *q, struct ch_err *err) CH_MUST_USE;
+int sq_delivery_list(struct sq_conn *c, struct store_delivery_list *q, struct ch_err *err) CH_MUST_USE;
+int sq_claim(struct sq_conn *c, struct store_claim *q, struct ch_err *err) CH_MUST_USE;
+int sq_lanes(struct sq_conn *c, struct store_lanes *q, struct ch_err *err) CH_MUST_USE;
+int sq_sweeps(struct sq_conn *c, struct store_sweeps *q, struct ch_err *err) CH_MUST_USE;
+int sq_account_list(struct sq_conn *c, struct store_account_list *q, struct ch_err *err) CH_MUST_USE;
+int sq_ledger(struct sq_conn *c, struct store_ledger *q, struct ch_err *err) CH_MUST_USE;
+void sq_read_one(struct sq_conn *c, struct store_request *r); /* in a snapshot of its own */
+
+/* Shared between them. */
+struct sq_hook_row {
+	int64_t number;
+	bool needs_sweep;
+	struct webhook webhook; /* settings of a deleted one are not read */
+	struct ledger counts;
+	int64_t extra; /* SQ_HOOK_LIVE: least due time, -1: none; SQ_HOOK_ALL: greatest delivery key, 0: none
+			*/
+};
+
+int sq_hook_row_read(struct sq_conn *c, enum sq_stmt which, struct sq_hook_row *ret,
+		struct ch_err *err) CH_MUST_USE;
+/* The delivery at (webhook, key), CH_EIO when it is not there. ret_last_attempt may be NULL. */
+int sq_delivery_row(struct sq_conn *c, int64_t webhook, int64_t key, bool with_body, struct delivery *ret,
+		int64_t *ret_last_attempt, struct ch_err *err) CH_MUST_USE;
+int64_t sq_key_of(const struct id *id);
+/* Room for one more item in an array that doubles; CH_ENOMEM. */
+int sq_grow(void **items, size_t *cap, size_t count, size_t item_bytes) CH_MUST_USE;
+
+#endif

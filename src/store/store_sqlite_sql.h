@@ -1,0 +1,193 @@
+/* store/store_sqlite_sql.h - the statements of the SQLite store, as text; for store_sqlite_conn.c only.
+ *
+ * Role:      every statement but those of the migrations and the settings of a connection stands here,
+ *            each with the kinds of connection that prepare it.
+ * Source:    the tables are those of src/store/sql.
+ */
+#ifndef CH_STORE_STORE_SQLITE_SQL_H
+#define CH_STORE_STORE_SQLITE_SQL_H
+
+#include "store/store_sqlite.h"
+
+enum { SQ_WRITER = 1, SQ_READER = 2, SQ_BOTH = 3 };
+
+struct sq_sql {
+	const char *text;
+	int who;
+};
+
+#define HOOK_COLUMNS                                                                                         \
+	"w.number, w.id, w.account, w.revision, w.url, w.name, w.enabled, w.disabled_reason, w.settings, "   \
+	"w.secret, w.created_ms, w.deleted, w.sweep, "                                                       \
+	"l.accepted, l.pending, l.delivered, l.failed, l.parked, l.canceled, "
+#define HOOK_TABLES " FROM webhook w JOIN ledger l ON l.webhook = w.number "
+
+/* 2..3 keys, 4 an id that the rows are before, 5..6 when made. */
+#define LIST_WHERE                                                                                           \
+	"WHERE webhook = ?1 AND key BETWEEN ?2 AND ?3 AND id < ?4 AND created_ms BETWEEN ?5 AND ?6 "
+#define LIST_ORDER " ORDER BY key DESC LIMIT ?8"
+
+static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
+		[SQ_BEGIN] = {"BEGIN IMMEDIATE", SQ_WRITER},
+		[SQ_BEGIN_READ] = {"BEGIN", SQ_READER},
+		[SQ_COMMIT] = {"COMMIT", SQ_BOTH},
+		[SQ_ROLLBACK] = {"ROLLBACK", SQ_BOTH},
+
+		[SQ_CALL_LATEST] = {"SELECT seq, n, status, body FROM call_version "
+				    "WHERE account = ?1 AND call_id = ?2 ORDER BY n DESC LIMIT 1",
+				SQ_BOTH},
+		[SQ_CALL_INSERT] = {"INSERT INTO call_version (seq, account, call_id, n, status, agent, "
+				    "accepted_ms, "
+				    "first_delivery, last_delivery, body) "
+				    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+				SQ_WRITER},
+		[SQ_CALL_SPANS] = {"SELECT seq, first_delivery, last_delivery FROM call_version "
+				   "WHERE account = ?1 AND call_id = ?2 AND first_delivery IS NOT NULL",
+				SQ_READER},
+
+		[SQ_DELIVERY_INSERT] =
+				{"INSERT INTO delivery (webhook, key, id, call, state, tries, attempts, "
+				 "last_attempt, created_ms, at_ms, reason) "
+				 "VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6, ?7, ?8)",
+						SQ_WRITER},
+		[SQ_DELIVERY_FIRST_TRY] =
+				{"UPDATE delivery SET state = ?4, tries = ?5, attempts = 1, "
+				 "last_attempt = ?6, at_ms = ?7, reason = ?8 "
+				 "WHERE webhook = ?1 AND key = ?2 AND id = ?3 AND state = 0 AND attempts = 0",
+						SQ_WRITER},
+		[SQ_DELIVERY_FIND] = {"SELECT id, state, tries, attempts, last_attempt, at_ms, reason FROM "
+				      "delivery "
+				      "WHERE webhook = ?1 AND key = ?2",
+				SQ_WRITER},
+		[SQ_DELIVERY_SET] = {"UPDATE delivery SET state = ?3, tries = ?4, attempts = ?5, "
+				     "last_attempt = ?6, "
+				     "at_ms = ?7, reason = ?8 WHERE webhook = ?1 AND key = ?2",
+				SQ_WRITER},
+		[SQ_SWEEP_PENDING] = {"UPDATE delivery SET state = ?2, at_ms = ?3, reason = ?4 "
+				      "WHERE webhook = ?1 AND key IN (SELECT key FROM delivery INDEXED BY "
+				      "delivery_due "
+				      "WHERE webhook = ?1 AND state = 0 LIMIT ?5)",
+				SQ_WRITER},
+		[SQ_SWEEP_PARKED] = {"UPDATE delivery SET state = ?2, at_ms = ?3, reason = ?4 "
+				     "WHERE webhook = ?1 AND key IN (SELECT key FROM delivery INDEXED BY "
+				     "delivery_kept "
+				     "WHERE webhook = ?1 AND state = 4 AND state > 2 LIMIT ?5)",
+				SQ_WRITER},
+		[SQ_HAS_PENDING] = {"SELECT 1 FROM delivery INDEXED BY delivery_due "
+				    "WHERE webhook = ?1 AND state = 0 LIMIT 1",
+				SQ_WRITER},
+		[SQ_HAS_PARKED] = {"SELECT 1 FROM delivery INDEXED BY delivery_kept "
+				   "WHERE webhook = ?1 AND state = 4 AND state > 2 LIMIT 1",
+				SQ_WRITER},
+
+		[SQ_ATTEMPT_INSERT] =
+				{"INSERT INTO attempt (number, delivery, previous, id, started_ms, outcome, "
+				 "status, "
+				 "dns_us, connect_us, tls_us, first_byte_us, total_us, address, tls_version, "
+				 "cert_end_s, detail, location, request_headers, answer) VALUES (?1, ?2, ?3, "
+				 "?4, "
+				 "?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+						SQ_WRITER},
+		[SQ_ATTEMPT_LINK] = {"SELECT id, previous FROM attempt WHERE number = ?1 AND delivery = ?2",
+				SQ_WRITER},
+		[SQ_ATTEMPT_RELINK] = {"UPDATE attempt SET previous = ?2 WHERE number = ?1", SQ_WRITER},
+		[SQ_ATTEMPT_READ] =
+				{"SELECT previous, id, started_ms, outcome, status, dns_us, connect_us, "
+				 "tls_us, "
+				 "first_byte_us, total_us, address, tls_version, cert_end_s, detail, "
+				 "location, "
+				 "request_headers, answer FROM attempt WHERE number = ?1 AND delivery = ?2",
+						SQ_READER},
+
+		[SQ_HOOK_INSERT] = {"INSERT INTO webhook (number, id, account, revision, url, name, enabled, "
+				    "disabled_reason, settings, secret, created_ms, deleted, sweep) "
+				    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?12)",
+				SQ_WRITER},
+		[SQ_HOOK_UPDATE] = {"UPDATE webhook SET id = ?2, account = ?3, revision = ?4, url = ?5, name "
+				    "= ?6, "
+				    "enabled = ?7, disabled_reason = ?8, settings = ?9, secret = ?10, "
+				    "created_ms = ?11, "
+				    "sweep = ?12 WHERE number = ?1",
+				SQ_WRITER},
+		[SQ_HOOK_DELETE] =
+				{"UPDATE webhook SET deleted = 1, sweep = 1, secret = NULL, settings = '{}', "
+				 "revision = revision + 1 WHERE number = ?1",
+						SQ_WRITER},
+		[SQ_HOOK_SWEPT] = {"UPDATE webhook SET sweep = 0 WHERE number = ?1", SQ_WRITER},
+		[SQ_HOOK_ALL] = {"SELECT " HOOK_COLUMNS "coalesce((SELECT max(d.key) FROM delivery d WHERE "
+				 "d.webhook = w.number), 0)" HOOK_TABLES,
+				SQ_WRITER},
+		[SQ_HOOK_BY_ID] = {"SELECT " HOOK_COLUMNS "0" HOOK_TABLES
+				   "WHERE w.id = ?1 AND w.account = ?2 AND w.deleted = 0",
+				SQ_READER},
+		[SQ_HOOK_BY_ACCOUNT] = {"SELECT " HOOK_COLUMNS "0" HOOK_TABLES
+					"WHERE w.account = ?1 AND w.deleted = 0 ORDER BY w.created_ms, w.id",
+				SQ_READER},
+		[SQ_HOOK_LIVE] = {"SELECT " HOOK_COLUMNS
+				  "coalesce((SELECT min(d.at_ms) FROM delivery d INDEXED BY "
+				  "delivery_due WHERE d.webhook = w.number AND d.state = 0), -1)" HOOK_TABLES
+				  "WHERE w.deleted = 0 ORDER BY w.account, w.created_ms, w.id",
+				SQ_READER},
+		[SQ_HOOK_SWEEPS] = {"SELECT id FROM webhook WHERE sweep = 1 ORDER BY number", SQ_READER},
+		[SQ_HOOK_PLACES] = {"SELECT w.number, l.pending, l.delivered, l.failed, l.parked, "
+				    "l.canceled" HOOK_TABLES
+				    "WHERE w.account = ?1 AND (?2 IS NULL OR w.id = ?2)",
+				SQ_READER},
+
+		[SQ_LEDGER_INSERT] = {"INSERT INTO ledger VALUES (?1, 0, 0, 0, 0, 0, 0)", SQ_WRITER},
+		[SQ_LEDGER_SET] = {"UPDATE ledger SET accepted = ?2, pending = ?3, delivered = ?4, failed = "
+				   "?5, "
+				   "parked = ?6, canceled = ?7 WHERE webhook = ?1",
+				SQ_WRITER},
+		[SQ_LEDGER_SUM] = {"SELECT coalesce(sum(l.accepted), 0), coalesce(sum(l.pending), 0), "
+				   "coalesce(sum(l.delivered), 0), coalesce(sum(l.failed), 0), "
+				   "coalesce(sum(l.parked), 0), coalesce(sum(l.canceled), 0)" HOOK_TABLES
+				   "WHERE ?1 = 0 OR w.account = ?1",
+				SQ_READER},
+		[SQ_MARKS] = {"SELECT coalesce((SELECT max(seq) FROM call_version), 0), "
+			      "coalesce((SELECT max(number) FROM attempt), 0), "
+			      "coalesce((SELECT max(number) FROM webhook), 0), id_ahead_ms FROM mark",
+				SQ_BOTH},
+		[SQ_MARK_SET] = {"UPDATE mark SET id_ahead_ms = ?1", SQ_WRITER},
+
+		[SQ_ACCOUNT_INSERT] =
+				{"INSERT INTO account (id, key1, key2, created_ms) VALUES (?1, ?2, ?3, ?4) "
+				 "ON CONFLICT DO NOTHING",
+						SQ_WRITER},
+		[SQ_ACCOUNT_ALL] = {"SELECT number, id, key1, key2, created_ms FROM account ORDER BY number",
+				SQ_READER},
+
+		[SQ_HOOK_NUMBER] = {"SELECT number FROM webhook WHERE id = ?1", SQ_READER},
+		[SQ_CLAIM_DUE] = {"SELECT key FROM delivery INDEXED BY delivery_due "
+				  "WHERE webhook = ?1 AND state = 0 AND at_ms <= ?2 ORDER BY at_ms, key",
+				SQ_READER},
+		[SQ_CLAIM_LATER] = {"SELECT key, at_ms FROM delivery INDEXED BY delivery_due "
+				    "WHERE webhook = ?1 AND state = 0 AND at_ms > ?2 ORDER BY at_ms, key",
+				SQ_READER},
+		[SQ_DELIVERY_PLACE] =
+				{"SELECT w.number FROM webhook w CROSS JOIN delivery d "
+				 "ON d.webhook = w.number AND d.key = ?2 WHERE w.account = ?1 AND d.id = ?3",
+						SQ_READER},
+		[SQ_DELIVERY_ROW] =
+				{"SELECT d.id, w.account, w.id, c.call_id, c.n, c.status, d.state, d.tries, "
+				 "d.attempts, "
+				 "d.created_ms, d.at_ms, d.reason, d.last_attempt, c.body FROM delivery d "
+				 "CROSS JOIN webhook w ON w.number = d.webhook "
+				 "CROSS JOIN call_version c ON c.seq = d.call WHERE d.webhook = ?1 AND d.key "
+				 "= ?2",
+						SQ_READER},
+
+		[SQ_LIST_ANY] = {"SELECT key FROM delivery " LIST_WHERE "AND (?7 >> state) & 1" LIST_ORDER,
+				SQ_READER},
+		[SQ_LIST_PENDING] = {"SELECT key FROM delivery INDEXED BY delivery_due " LIST_WHERE
+				     "AND state = 0" LIST_ORDER,
+				SQ_READER},
+		[SQ_LIST_KEPT] = {"SELECT key FROM delivery INDEXED BY delivery_kept " LIST_WHERE
+				  "AND state = ?7 AND state > 2" LIST_ORDER,
+				SQ_READER},
+		[SQ_LIST_CALL] = {"SELECT key FROM delivery " LIST_WHERE
+				  "AND (?7 >> state) & 1 AND call = ?9" LIST_ORDER,
+				SQ_READER},
+};
+
+#endif

@@ -1,0 +1,354 @@
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "store/store_sqlite.h"
+
+static const char doing_webhook[] = "store the webhook";
+
+static int refuse(struct store_request *r, int code, const char *text)
+{
+	r->result = ch_err_set(&r->err, code, "%s", text);
+	return 0;
+}
+
+/* The settings in a copy of their own, to become the ones in memory. */
+static struct webhook *copy_settings(const struct webhook *from)
+{
+	struct webhook *w = ch_alloc(sizeof(*w));
+
+	if (w != NULL && webhook_copy(from, w) != 0) {
+		ch_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+static void free_settings(struct webhook *w)
+{
+	webhook_fini(w);
+	ch_free(w);
+}
+
+/* The columns, as SQ_HOOK_INSERT and SQ_HOOK_UPDATE number them. */
+static int write_row(struct sq_conn *c, enum sq_stmt which, int64_t number, const struct webhook *w,
+		bool needs_sweep, struct ch_err *err)
+{
+	struct ch_buf settings;
+	int rc;
+
+	ch_buf_init(&settings, SIZE_MAX / 2);
+	if (webhook_settings_write(w, &settings) != 0) {
+		ch_buf_fini(&settings);
+		return sq_no_memory(err);
+	}
+	sq_bind_int(c, which, 1, number);
+	sq_bind_id(c, which, 2, &w->id);
+	sq_bind_int(c, which, 3, w->account);
+	sq_bind_int(c, which, 4, w->revision);
+	sq_bind_text(c, which, 5, w->url);
+	sq_bind_text(c, which, 6, w->name == NULL ? "" : w->name);
+	sq_bind_int(c, which, 7, w->enabled);
+	sq_bind_text(c, which, 8, w->disabled_reason);
+	sq_bind_text(c, which, 9, ch_buf_text(&settings));
+	sq_bind_blob(c, which, 10, w->secret_sealed, w->secret_sealed_len);
+	sq_bind_int(c, which, 11, w->created_ms);
+	sq_bind_int(c, which, 12, needs_sweep);
+	rc = sq_run(c, which, doing_webhook, err);
+	ch_buf_fini(&settings);
+	return rc;
+}
+
+static int insert_ledger(struct sq_conn *c, int64_t number, struct ch_err *err)
+{
+	sq_bind_int(c, SQ_LEDGER_INSERT, 1, number);
+	return sq_run(c, SQ_LEDGER_INSERT, doing_webhook, err);
+}
+
+static int create(struct store_sqlite *s, struct webhook *settings, struct ch_err *err)
+{
+	int64_t number = s->marks.next_webhook;
+	struct sq_hook values = {
+			.id = settings->id,
+			.number = number,
+			.account = settings->account,
+			.created_ms = settings->created_ms,
+			.settings = settings,
+	};
+	struct sq_hook *hook;
+	int rc = write_row(&s->conn, SQ_HOOK_INSERT, number, settings, false, err);
+
+	if (rc == 0)
+		rc = insert_ledger(&s->conn, number, err);
+	if (rc == 0 && sq_hook_add(&s->hooks, &values, &hook) != 0)
+		rc = sq_no_memory(err);
+	if (rc == 0)
+		s->marks.next_webhook++;
+	return rc;
+}
+
+int sq_webhook_create(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
+{
+	const struct webhook *in = &r->u.webhook_create.in.webhook;
+	struct sq_group *g = sq_group_find(&s->hooks, in->account);
+	size_t count = g == NULL ? 0 : g->count;
+	struct webhook *settings;
+	int rc;
+
+	if (sq_hook_find(&s->hooks, &in->id) != NULL)
+		return refuse(r, CH_EEXIST, "there is a webhook with this id already");
+	if ((int64_t)count >= r->u.webhook_create.in.max_webhooks) {
+		r->result = ch_err_set(&r->err, CH_ELIMIT,
+				"the account has %zu webhooks already, the most it may have", count);
+		return 0;
+	}
+	settings = copy_settings(in);
+	if (settings == NULL)
+		return sq_no_memory(err);
+	settings->revision = 1;
+	settings->deleted = false;
+	rc = create(s, settings, err);
+	if (rc != 0)
+		free_settings(settings);
+	return rc;
+}
+
+/* NULL when there is none that this account could know of. */
+static struct sq_hook *own_hook(struct store_sqlite *s, int64_t account, const struct id *id)
+{
+	struct sq_hook *hook = sq_hook_find(&s->hooks, id);
+
+	return hook == NULL || hook->settings == NULL || hook->account != account ? NULL : hook;
+}
+
+int sq_webhook_update(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
+{
+	const struct webhook *in = &r->u.webhook_update.in.webhook;
+	struct sq_hook *hook = own_hook(s, in->account, &in->id);
+	struct webhook *settings;
+	int rc;
+
+	if (hook == NULL)
+		return refuse(r, CH_ENOENT, "there is no such webhook");
+	if (hook->settings->revision != in->revision)
+		return refuse(r, CH_ECONFLICT, "the webhook was changed by somebody else meanwhile");
+	settings = copy_settings(in);
+	if (settings == NULL)
+		return sq_no_memory(err);
+	settings->created_ms = hook->created_ms;
+	settings->revision = in->revision + 1;
+	settings->deleted = false;
+	rc = write_row(&s->conn, SQ_HOOK_UPDATE, hook->number, settings, !settings->enabled, err);
+	if (rc != 0) {
+		free_settings(settings);
+		return rc;
+	}
+	sq_hook_replace(&s->hooks, hook, settings);
+	hook->needs_sweep = !settings->enabled;
+	return 0;
+}
+
+int sq_webhook_delete(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
+{
+	struct sq_hook *hook = own_hook(s, r->u.webhook_delete.in.account, &r->u.webhook_delete.in.id);
+	int rc;
+
+	if (hook == NULL)
+		return refuse(r, CH_ENOENT, "there is no such webhook");
+	sq_bind_int(&s->conn, SQ_HOOK_DELETE, 1, hook->number);
+	rc = sq_run(&s->conn, SQ_HOOK_DELETE, "delete the webhook", err);
+	if (rc != 0)
+		return rc;
+	sq_hook_replace(&s->hooks, hook, NULL);
+	hook->needs_sweep = true;
+	return 0;
+}
+
+static int has_any(struct sq_conn *c, enum sq_stmt which, int64_t number, bool *ret, struct ch_err *err)
+{
+	bool has_row = false;
+	int rc;
+
+	sq_bind_int(c, which, 1, number);
+	rc = sq_fetch(c, which, &has_row, "move the deliveries", err);
+	if (rc != 0)
+		return rc;
+	sq_reset(c, which);
+	*ret = has_row;
+	return 0;
+}
+
+/* Moves rows of one state, as many as limit leaves room for. */
+static int sweep_state(struct store_sqlite *s, struct sq_hook *hook, struct store_webhook_sweep *q,
+		const struct rules_sweep *sweep, enum delivery_state from, struct ch_err *err)
+{
+	enum sq_stmt which = from == DELIVERY_PENDING ? SQ_SWEEP_PENDING : SQ_SWEEP_PARKED;
+	enum sq_stmt any = from == DELIVERY_PENDING ? SQ_HAS_PENDING : SQ_HAS_PARKED;
+	struct rules_row row = {.state = from};
+	size_t room = q->in.limit - q->out.moved;
+	int rc = 0;
+
+	if (room > 0) {
+		rules_sweep_apply(sweep, q->in.now_ms, &row);
+		sq_bind_int(&s->conn, which, 1, hook->number);
+		sq_bind_int(&s->conn, which, 2, (int64_t)row.state);
+		sq_bind_int(&s->conn, which, 3, row.due_ms + row.finished_ms);
+		sq_bind_text(&s->conn, which, 4, row.reason);
+		sq_bind_int(&s->conn, which, 5, room > INT64_MAX ? INT64_MAX : (int64_t)room);
+		rc = sq_run(&s->conn, which, "move the deliveries", err);
+		if (rc != 0)
+			return rc;
+		int64_t moved = sqlite3_changes64(s->conn.db);
+		rc = sq_hook_move(&s->hooks, hook, from, row.state, moved, err);
+		if (rc != 0)
+			return rc;
+		q->out.moved += (size_t)moved;
+		if ((size_t)moved < room)
+			return 0;
+	}
+	return q->out.more ? 0 : has_any(&s->conn, any, hook->number, &q->out.more, err);
+}
+
+static int finish_sweep(struct store_sqlite *s, struct sq_hook *hook, struct ch_err *err)
+{
+	int rc;
+
+	if (!hook->needs_sweep)
+		return 0;
+	sq_bind_int(&s->conn, SQ_HOOK_SWEPT, 1, hook->number);
+	rc = sq_run(&s->conn, SQ_HOOK_SWEPT, doing_webhook, err);
+	if (rc != 0)
+		return rc;
+	hook->needs_sweep = false;
+	s->hooks.is_changed = true;
+	return 0;
+}
+
+int sq_webhook_sweep(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
+{
+	static const struct webhook deleted = {.deleted = true};
+	struct store_webhook_sweep *q = &r->u.webhook_sweep;
+	struct sq_hook *hook = sq_hook_find(&s->hooks, &q->in.id);
+	struct rules_sweep sweep;
+	int rc;
+
+	if (hook == NULL)
+		return refuse(r, CH_ENOENT, "there is no such webhook");
+	if (!rules_sweep_decide(hook->settings == NULL ? &deleted : hook->settings, &sweep))
+		return finish_sweep(s, hook, err);
+	rc = sweep_state(s, hook, q, &sweep, DELIVERY_PENDING, err);
+	if (rc == 0 && sweep.takes_parked)
+		rc = sweep_state(s, hook, q, &sweep, DELIVERY_PARKED, err);
+	if (rc == 0 && !q->out.more)
+		rc = finish_sweep(s, hook, err);
+	return rc;
+}
+
+int sq_ledgers_write(struct store_sqlite *s, struct ch_err *err)
+{
+	struct sq_conn *c = &s->conn;
+	int rc = 0;
+
+	for (struct sq_hook *hook = s->hooks.dirty; rc == 0 && hook != NULL; hook = hook->next_dirty) {
+		sq_bind_int(c, SQ_LEDGER_SET, 1, hook->number);
+		sq_bind_int(c, SQ_LEDGER_SET, 2, hook->counts.accepted);
+		sq_bind_int(c, SQ_LEDGER_SET, 3, hook->counts.pending);
+		sq_bind_int(c, SQ_LEDGER_SET, 4, hook->counts.delivered);
+		sq_bind_int(c, SQ_LEDGER_SET, 5, hook->counts.failed);
+		sq_bind_int(c, SQ_LEDGER_SET, 6, hook->counts.parked);
+		sq_bind_int(c, SQ_LEDGER_SET, 7, hook->counts.canceled);
+		rc = sq_run(c, SQ_LEDGER_SET, "store the counts", err);
+	}
+	return rc;
+}
+
+/* Reading. */
+
+static int read_secret(struct sq_conn *c, enum sq_stmt which, int at, struct webhook *w)
+{
+	const void *data = sqlite3_column_blob(c->stmts[which], at);
+	size_t len = (size_t)sqlite3_column_bytes(c->stmts[which], at);
+
+	if (data == NULL)
+		return sqlite3_column_type(c->stmts[which], at) == SQLITE_NULL ? 0 : CH_ENOMEM;
+	w->secret_sealed = (uint8_t *)ch_memdup0(data, len);
+	w->secret_sealed_len = len;
+	return w->secret_sealed == NULL ? CH_ENOMEM : 0;
+}
+
+static int read_texts(struct sq_conn *c, enum sq_stmt which, struct webhook *w)
+{
+	int rc = sq_text(c, which, 4, &w->url);
+
+	if (rc == 0)
+		rc = sq_text(c, which, 5, &w->name);
+	if (rc == 0)
+		rc = sq_text(c, which, 7, &w->disabled_reason);
+	if (rc == 0)
+		rc = read_secret(c, which, 9, w);
+	return rc;
+}
+
+static int read_settings(struct sq_conn *c, enum sq_stmt which, struct webhook *w, struct ch_err *err)
+{
+	const char *json = (const char *)sqlite3_column_text(c->stmts[which], 8);
+	int rc;
+
+	if (json == NULL)
+		return sq_damaged("a webhook has no settings", err);
+	rc = webhook_settings_read(json, (size_t)sqlite3_column_bytes(c->stmts[which], 8), w);
+	if (rc == CH_ENOMEM)
+		return sq_no_memory(err);
+	return rc == 0 ? 0 : sq_damaged("a webhook's settings can't be read", err);
+}
+
+static struct ledger read_counts(struct sq_conn *c, enum sq_stmt which, int at)
+{
+	return (struct ledger){
+			.accepted = sq_int(c, which, at),
+			.pending = sq_int(c, which, at + 1),
+			.delivered = sq_int(c, which, at + 2),
+			.failed = sq_int(c, which, at + 3),
+			.parked = sq_int(c, which, at + 4),
+			.canceled = sq_int(c, which, at + 5),
+	};
+}
+
+static bool are_sane(const struct ledger *l)
+{
+	return sq_is_sane(l->accepted) && sq_is_sane(l->pending) && sq_is_sane(l->delivered) &&
+	       sq_is_sane(l->failed) && sq_is_sane(l->parked) && sq_is_sane(l->canceled);
+}
+
+int sq_hook_row_read(struct sq_conn *c, enum sq_stmt which, struct sq_hook_row *ret, struct ch_err *err)
+{
+	struct sq_hook_row row = {
+			.number = sq_int(c, which, 0),
+			.needs_sweep = sq_int(c, which, 12) != 0,
+			.counts = read_counts(c, which, 13),
+			.extra = sq_int(c, which, 19),
+	};
+	struct webhook *w = &row.webhook;
+	int rc = 0;
+
+	webhook_init(w);
+	w->account = sq_int(c, which, 2);
+	w->revision = sq_int(c, which, 3);
+	w->enabled = sq_int(c, which, 6) != 0;
+	w->created_ms = sq_int(c, which, 10);
+	w->deleted = sq_int(c, which, 11) != 0;
+	if (!sq_id(c, which, 1, &w->id))
+		rc = sq_damaged("a webhook has no id", err);
+	else if (!sq_is_sane(w->revision) || !are_sane(&row.counts))
+		rc = sq_damaged("a webhook's counts can't be", err);
+	if (rc == 0 && !w->deleted)
+		rc = read_settings(c, which, w, err);
+	if (rc == 0 && read_texts(c, which, w) != 0)
+		rc = sq_no_memory(err);
+	if (rc != 0) {
+		webhook_fini(w);
+		return rc;
+	}
+	*ret = row;
+	return 0;
+}

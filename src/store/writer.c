@@ -1,0 +1,216 @@
+#include "store/writer.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+static struct store_request *request_of(struct ch_list *n)
+{
+	return CH_CONTAINER_OF(CH_CONTAINER_OF(n, struct ch_msg, link), struct store_request, msg);
+}
+
+static void answered(struct ch_msg *m)
+{
+	struct store_request *r = CH_CONTAINER_OF(m, struct store_request, msg);
+
+	r->done(r);
+}
+
+void store_writer_accept(struct store_request *r, const struct ch_clock *clock)
+{
+	CH_ASSERT(r->kind < STORE_KIND_COUNT && r->reply_to != NULL && r->done != NULL);
+	ch_list_init(&r->msg.link);
+	r->msg.run = answered;
+	r->result = 0;
+	r->err.code = 0;
+	r->err.text[0] = '\0';
+	r->queued_mono_ms = ch_clock_mono(clock).ms;
+}
+
+void store_writer_answer(struct ch_list *requests)
+{
+	while (!ch_list_is_empty(requests)) {
+		struct ch_port *port = request_of(requests->next)->reply_to;
+		struct ch_list group;
+
+		ch_list_init(&group);
+		CH_LIST_FOREACH (requests, it, nx) {
+			if (request_of(it)->reply_to != port)
+				continue;
+			ch_list_unlink(it);
+			ch_list_push_back(&group, it);
+		}
+		ch_queue_push_all(&port->queue, &group);
+	}
+}
+
+int store_writer_init(struct store_writer *w, struct store *store, const struct ch_clock *clock,
+		const struct store_watcher *watcher, struct store_stats *stats, struct ch_err *err)
+{
+	struct store_reader *reader;
+	int rc = store->ops->reader_open(store, &reader, err);
+
+	if (rc != 0)
+		return rc;
+	*w = (struct store_writer){
+			.store = store,
+			.reader = reader,
+			.clock = *clock,
+			.watcher = *watcher,
+			.stats = stats,
+			.must_look = true,
+			.look_at_mono_ms = ch_clock_mono(clock).ms,
+	};
+	ch_list_init(&w->sweeps);
+	return 0;
+}
+
+void store_writer_fini(struct store_writer *w)
+{
+	struct ch_list *n;
+
+	while ((n = ch_list_pop_front(&w->sweeps)) != NULL)
+		ch_free(request_of(n));
+	w->store->ops->reader_close(w->reader);
+}
+
+/* sweeps: requests of our own, known by having nobody to answer */
+
+static bool is_own(const struct store_request *r)
+{
+	return r->reply_to == NULL;
+}
+
+static void look_later(struct store_writer *w)
+{
+	w->must_look = true;
+	w->look_at_mono_ms = ch_clock_mono(&w->clock).ms + WRITER_RETRY_MS;
+}
+
+static bool is_queued(const struct store_writer *w, const struct id *webhook)
+{
+	CH_LIST_FOREACH (&w->sweeps, it, nx) {
+		if (id_equal(&request_of(it)->u.webhook_sweep.in.id, webhook))
+			return true;
+	}
+	return false;
+}
+
+static void queue_sweep(struct store_writer *w, const struct id *webhook)
+{
+	struct store_request *r;
+
+	if (is_queued(w, webhook))
+		return;
+	r = ch_alloc(sizeof(*r));
+	if (r == NULL) {
+		look_later(w);
+		return;
+	}
+	store_request_init(r, STORE_WEBHOOK_SWEEP, NULL, NULL);
+	r->u.webhook_sweep.in.id = *webhook;
+	r->u.webhook_sweep.in.limit = WRITER_SWEEP_ROWS;
+	ch_list_push_back(&w->sweeps, &r->msg.link);
+}
+
+struct store_request *store_writer_next_sweep(struct store_writer *w)
+{
+	struct ch_list *n = ch_list_pop_front(&w->sweeps);
+	struct store_request *r;
+
+	if (n == NULL)
+		return NULL;
+	r = request_of(n);
+	r->u.webhook_sweep.in.now_ms = ch_clock_wall(&w->clock).ms;
+	return r;
+}
+
+int store_writer_look_in_ms(const struct store_writer *w)
+{
+	int64_t left = w->look_at_mono_ms - ch_clock_mono(&w->clock).ms;
+
+	if (!w->must_look)
+		return -1;
+	if (left > WRITER_RETRY_MS)
+		return WRITER_RETRY_MS;
+	return left < 0 ? 0 : (int)left;
+}
+
+void store_writer_look(struct store_writer *w, bool even_early)
+{
+	struct store_request look;
+
+	if (!w->must_look || (!even_early && store_writer_look_in_ms(w) > 0))
+		return;
+	store_request_init(&look, STORE_SWEEPS, NULL, NULL);
+	w->store->ops->read(w->reader, &look);
+	w->must_look = false;
+	if (look.result != 0)
+		look_later(w);
+	for (size_t i = 0; i < look.u.sweeps.out.count; i++)
+		queue_sweep(w, &look.u.sweeps.out.ids[i]);
+	store_request_fini(&look);
+}
+
+/* A batch may hold a sweep and the change that called for it; each is asked on its own. */
+static void after_own(struct store_writer *w, struct store_request *r)
+{
+	if (r->result != 0)
+		look_later(w);
+	store_request_fini(r);
+	ch_free(r);
+}
+
+static void queue_sweeps_after(struct store_writer *w, struct store_request *const *requests, size_t n)
+{
+	struct id webhook;
+
+	for (size_t i = 0; i < n; i++) {
+		if (store_sweep_after(requests[i], &webhook))
+			queue_sweep(w, &webhook);
+	}
+}
+
+static int commit(struct store_writer *w, struct store_request *const *requests, size_t n)
+{
+	int64_t began_ms = ch_clock_mono(&w->clock).ms;
+	int rc = w->store->ops->write(w->store, requests, n, NULL);
+
+	if (rc == 0) {
+		atomic_fetch_add(&w->stats->commits, 1);
+		atomic_fetch_add(&w->stats->rows, n);
+		atomic_fetch_add(&w->stats->commit_us,
+				(unsigned long long)(ch_clock_mono(&w->clock).ms - began_ms) * 1000);
+	} else {
+		atomic_fetch_add(&w->stats->failures, 1);
+	}
+	atomic_store(&w->stats->last_error, rc);
+	return rc;
+}
+
+void store_writer_run(struct store_writer *w, struct store_request *const *requests, size_t n)
+{
+	struct ch_list answers;
+
+	CH_ASSERT(n > 0);
+	if (commit(w, requests, n) == 0) {
+		if (w->watcher.committed != NULL)
+			w->watcher.committed(w->watcher.ctx, requests, n);
+		queue_sweeps_after(w, requests, n);
+	}
+	ch_list_init(&answers);
+	for (size_t i = 0; i < n; i++) {
+		if (is_own(requests[i]))
+			after_own(w, requests[i]);
+		else
+			ch_list_push_back(&answers, &requests[i]->msg.link);
+	}
+	store_writer_answer(&answers);
+}
+
+void store_client_destroy(struct store_client **c)
+{
+	if (*c == NULL)
+		return;
+	(*c)->destroy(*c);
+	*c = NULL;
+}

@@ -1,0 +1,156 @@
+#include "dump.h"
+
+#include "model/webhook.h"
+
+#define PAGE 20
+
+static void add_id(struct ch_buf *out, const struct id *id)
+{
+	ch_buf_addf(out, " %c%u", id->b[0] > ' ' ? id->b[0] : '?',
+			((unsigned)id->b[13] << 16) | ((unsigned)id->b[14] << 8) | id->b[15]);
+}
+
+static void add_ledger(struct ch_buf *out, const struct ledger *l)
+{
+	ch_buf_addf(out, " ledger %lld=%lld+%lld+%lld+%lld+%lld\n", (long long)l->accepted,
+			(long long)l->pending, (long long)l->delivered, (long long)l->failed,
+			(long long)l->parked, (long long)l->canceled);
+	assert_int_equal(l->accepted, l->pending + l->delivered + l->failed + l->parked + l->canceled);
+}
+
+static void add_call(const struct bed *b, struct ch_buf *out, int64_t account, unsigned call)
+{
+	struct store_request r;
+
+	store_request_init(&r, STORE_CALL_GET, NULL, NULL);
+	r.u.call_get.in.account = account;
+	r.u.call_get.in.id = id_of('c', call);
+	if (serve(b, &r) == 0)
+		ch_buf_addf(out, "call %u v%lld %s\n", call, (long long)r.u.call_get.out.version,
+				r.u.call_get.out.body->data);
+	store_request_fini(&r);
+}
+
+static void add_webhooks(const struct bed *b, struct ch_buf *out, int64_t account)
+{
+	struct store_request r;
+
+	store_request_init(&r, STORE_WEBHOOK_LIST, NULL, NULL);
+	r.u.webhook_list.in.account = account;
+	assert_int_equal(serve(b, &r), 0);
+	for (size_t i = 0; i < r.u.webhook_list.out.count; i++) {
+		const struct store_webhook_row *row = &r.u.webhook_list.out.rows[i];
+
+		ch_buf_adds(out, "webhook");
+		add_id(out, &row->webhook.id);
+		ch_buf_addf(out, " r%lld enabled %d statuses %x", (long long)row->webhook.revision,
+				row->webhook.enabled, row->webhook.statuses);
+		add_ledger(out, &row->counts);
+	}
+	store_request_fini(&r);
+}
+
+static void add_attempts(const struct bed *b, struct ch_buf *out, int64_t account, const struct id *id)
+{
+	struct store_request r;
+
+	store_request_init(&r, STORE_DELIVERY_GET, NULL, NULL);
+	r.u.delivery_get.in.account = account;
+	r.u.delivery_get.in.id = *id;
+	r.u.delivery_get.in.attempt_limit = 100;
+	assert_int_equal(serve(b, &r), 0);
+	for (size_t i = 0; i < r.u.delivery_get.out.attempt_count; i++) {
+		add_id(out, &r.u.delivery_get.out.attempts[i].id);
+		ch_buf_addf(out, ":%d", r.u.delivery_get.out.attempts[i].status);
+	}
+	store_request_fini(&r);
+}
+
+static void add_delivery(const struct bed *b, struct ch_buf *out, const struct delivery *d)
+{
+	ch_buf_adds(out, "delivery");
+	add_id(out, &d->webhook_id);
+	add_id(out, &d->call_id);
+	ch_buf_addf(out, " v%lld %s %s tries %d attempts %d created %lld due %lld finished %lld (%s)",
+			(long long)d->version, call_status_name(d->call_status),
+			delivery_state_name(d->state), d->tries, d->attempts, (long long)d->created_ms,
+			(long long)d->due_ms, (long long)d->finished_ms, d->reason == NULL ? "-" : d->reason);
+	add_attempts(b, out, d->account, &d->id);
+	ch_buf_adds(out, "\n");
+}
+
+static void add_deliveries(const struct bed *b, struct ch_buf *out, int64_t account)
+{
+	struct id before = {{0}};
+	bool more = true;
+
+	for (int page = 0; more; page++) {
+		struct store_request r;
+
+		ask_list(&r, PAGE);
+		r.u.delivery_list.in.account = account;
+		r.u.delivery_list.in.has_before = page > 0;
+		r.u.delivery_list.in.before = before;
+		assert_int_equal(serve(b, &r), 0);
+		for (size_t i = 0; i < r.u.delivery_list.out.count; i++) {
+			add_delivery(b, out, &r.u.delivery_list.out.rows[i]);
+			before = r.u.delivery_list.out.rows[i].id;
+		}
+		more = r.u.delivery_list.out.more;
+		store_request_fini(&r);
+	}
+}
+
+static void add_claim(const struct bed *b, struct ch_buf *out, unsigned webhook)
+{
+	struct store_request r;
+
+	ask_claim(b, &r, webhook, 1000);
+	assert_int_equal(serve(b, &r), 0);
+	ch_buf_addf(out, "claim w%u next %lld more %d:", webhook, (long long)r.u.claim.out.next_due_ms,
+			r.u.claim.out.more);
+	for (size_t i = 0; i < r.u.claim.out.count; i++) {
+		const struct delivery *d = &r.u.claim.out.rows[i];
+
+		add_id(out, &d->call_id);
+		ch_buf_addf(out, "@%lld[%zu]", (long long)d->due_ms, d->body->len);
+	}
+	ch_buf_adds(out, "\n");
+	store_request_fini(&r);
+}
+
+static void add_sweeps(const struct bed *b, struct ch_buf *out)
+{
+	struct store_request r;
+
+	store_request_init(&r, STORE_SWEEPS, NULL, NULL);
+	assert_int_equal(serve(b, &r), 0);
+	ch_buf_addf(out, "sweeps %zu\n", r.u.sweeps.out.count);
+	store_request_fini(&r);
+}
+
+char *dump(const struct bed *b, unsigned calls, unsigned webhooks)
+{
+	struct ch_buf out;
+	struct ledger all;
+
+	ch_buf_init(&out, 16 << 20);
+	for (int64_t account = ACCOUNT; account <= OTHER_ACCOUNT; account++) {
+		struct ledger l = ledger_of(b, account);
+
+		ch_buf_addf(&out, "account %lld", (long long)account);
+		add_ledger(&out, &l);
+		for (unsigned i = 0; i < calls; i++)
+			add_call(b, &out, account, i);
+		add_webhooks(b, &out, account);
+		add_deliveries(b, &out, account);
+	}
+	for (unsigned i = 0; i < webhooks; i++)
+		add_claim(b, &out, i);
+	add_sweeps(b, &out);
+	all = ledger_of(b, 0);
+	ch_buf_adds(&out, "all");
+	add_ledger(&out, &all);
+	assert_int_equal(out.err, 0);
+	return ch_buf_detach(&out);
+}

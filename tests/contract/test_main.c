@@ -1,0 +1,26 @@
+#include <stdio.h>
+
+#include "contract.h"
+
+static const char *const names[FLAVOUR_COUNT] = {
+		"memory", "sqlite", "memory behind faults", "sqlite behind faults"};
+
+int main(void)
+{
+	int failed = 0;
+
+	for (int i = 0; i < FLAVOUR_COUNT; i++) {
+		contract_flavour = (enum flavour)i;
+		print_message("== %s\n", names[i]);
+		failed += contract_calls();
+		failed += contract_webhooks();
+		failed += contract_attempts();
+		failed += contract_claims();
+		failed += contract_lists();
+		failed += contract_batches();
+	}
+	failed += contract_model();
+	failed += test_due();
+	failed += test_open();
+	return failed > 0;
+}

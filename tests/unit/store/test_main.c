@@ -1,0 +1,13 @@
+#include "test_store_sqlite.h"
+
+int main(void)
+{
+	int failed = 0;
+
+	contract_flavour = SQLITE;
+	failed += sqlite_open_tests();
+	failed += sqlite_failure_tests();
+	failed += sqlite_plan_tests();
+	failed += sqlite_damage_tests();
+	return failed > 0;
+}
