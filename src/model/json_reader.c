@@ -401,7 +401,7 @@ int json_read(struct json_doc *d, const char *input, size_t len, struct problems
 	r.problems = problems;
 	r.clean = true;
 	r.depth = 0;
-	if (len >= 3 && memcmp(input, "\xef\xbb\xbf", 3) == 0)
+	if (len >= 3 && memcmp(d->input, "\xef\xbb\xbf", 3) == 0)
 		return malformed(&r, d->input, "a byte order mark is not taken");
 	skip_space(&r);
 	int rc = read_value(&r);

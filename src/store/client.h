@@ -38,25 +38,25 @@ static inline void store_submit(struct store_client *c, struct store_request *r)
 struct store_stats {
 	atomic_ullong commits;
 	atomic_ullong commit_us;
-	atomic_ullong rows;      /* requests in those commits */
-	atomic_ullong failures;  /* commits that failed as a whole */
-	atomic_llong queued;     /* a gauge: waiting for the writer now */
+	atomic_ullong rows; /* requests in those commits */
+	atomic_ullong failures; /* commits that failed as a whole */
+	atomic_llong queued; /* a gauge: waiting for the writer now */
 	atomic_ullong reads;
-	atomic_int last_error;   /* a gauge: 0, or the CH_E code while the store refuses writes */
+	atomic_int last_error; /* a gauge: 0, or the CH_E code while the store refuses writes */
 };
 
 struct store_threads_conf {
 	struct ch_clock clock;
-	int readers;            /* >= 1; 2 is the default */
-	size_t batch_max;       /* requests a transaction; 512 */
-	int result_wait_ms;     /* how long results of attempts may wait for company; 5 */
+	int readers; /* >= 1; 2 is the default */
+	size_t batch_max; /* requests a transaction; 512 */
+	int result_wait_ms; /* how long results of attempts may wait for company; 5 */
 	struct store_watcher watcher; /* committed may be NULL */
 };
 
 /* Takes *store and nulls it, on success only. destroy answers what is queued (writes are still done), then
  * joins the threads and closes the store. Starts the sweeps that a crash left unfinished. */
-int store_threads_start(struct store **store, const struct store_threads_conf *conf, struct store_client **ret,
-		struct ch_err *err) CH_MUST_USE;
+int store_threads_start(struct store **store, const struct store_threads_conf *conf,
+		struct store_client **ret, struct ch_err *err) CH_MUST_USE;
 struct store_stats *store_threads_stats(struct store_client *c); /* lives as long as the client */
 
 /* One thread, no waiting: submit queues, store_inline_step serves what is queued - all writes as one

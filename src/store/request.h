@@ -62,12 +62,13 @@ struct store_call_put {
 	struct {
 		int64_t account;
 		struct call_facts facts;
-		char *body; /* takes; canonical, NUL-terminated. The store sets the first version's "created" in it */
+		char *body; /* takes; canonical, NUL-terminated. The store sets the first version's "created"
+			       in it */
 		size_t body_len;
 		int64_t now_ms;
-		bool notify;         /* a correction makes new deliveries */
-		bool is_bulk;        /* part of an import: yields to single ones */
-		bool if_match_any;   /* If-Match: * - there must be a record */
+		bool notify; /* a correction makes new deliveries */
+		bool is_bulk; /* part of an import: yields to single ones */
+		bool if_match_any; /* If-Match: * - there must be a record */
 		size_t if_match_count; /* 0: no such condition */
 		uint8_t if_match[STORE_IF_MATCH_MAX][STORE_ETAG_BYTES];
 	} in;
@@ -134,10 +135,10 @@ struct store_attempt {
 		struct id webhook_id;
 		struct {
 			enum delivery_state state; /* PENDING, DELIVERED, FAILED, PARKED */
-			int tries;                 /* counted in this round, this one included if it counts */
-			int64_t due_ms;            /* PENDING */
-			int64_t finished_ms;       /* DELIVERED, FAILED */
-			char *reason;              /* takes; may be NULL */
+			int tries; /* counted in this round, this one included if it counts */
+			int64_t due_ms; /* PENDING */
+			int64_t finished_ms; /* DELIVERED, FAILED */
+			char *reason; /* takes; may be NULL */
 		} next;
 	} in;
 	struct {
@@ -214,10 +215,11 @@ struct store_delivery_list {
 		int64_t account;
 		bool has_webhook, has_call, has_before;
 		struct id webhook_id, call_id;
-		struct id before;     /* exclusive */
-		uint8_t states;       /* bit 1 << state; 0: any. DELIVERING is not stored and must not be asked for */
+		struct id before; /* exclusive */
+		uint8_t states; /* bit 1 << state; 0: any. DELIVERING is not stored and must not be asked for
+				 */
 		int64_t from_ms, to_ms; /* created, inclusive; INT64_MIN and INT64_MAX for none */
-		size_t limit;         /* 1..100 */
+		size_t limit; /* 1..100 */
 	} in;
 	struct {
 		struct delivery *rows; /* without bodies */
@@ -241,7 +243,7 @@ struct store_claim {
 	struct {
 		struct delivery *rows;
 		size_t count;
-		bool more;           /* others are due now */
+		bool more; /* others are due now */
 		int64_t next_due_ms; /* the first PENDING one that is not due yet and not in skip; -1: none */
 	} out;
 };
@@ -285,9 +287,9 @@ struct store_request {
 	enum store_kind kind;
 	int result;
 	struct ch_err err;
-	struct ch_port *reply_to;               /* where done runs; keeps */
-	void (*done)(struct store_request *r);  /* may free r */
-	int64_t queued_mono_ms;                 /* the client's */
+	struct ch_port *reply_to; /* where done runs; keeps */
+	void (*done)(struct store_request *r); /* may free r */
+	int64_t queued_mono_ms; /* the client's */
 	union {
 		struct store_call_put call_put;
 		struct store_webhook_create webhook_create;

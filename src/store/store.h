@@ -48,14 +48,17 @@ struct store_conf {
 
 /* url: "sqlite:PATH" or "memory:". CH_EINVAL: not a store's URL; CH_EBUSY: another process serves it;
  * CH_EVERSION: it was written by a newer version; CH_EIO. */
-int store_open(const char *url, const struct store_conf *conf, struct store **ret, struct ch_err *err) CH_MUST_USE;
+int store_open(const char *url, const struct store_conf *conf, struct store **ret,
+		struct ch_err *err) CH_MUST_USE;
 void store_close(struct store **s);
 
 /* Backends, for tests and store_open. */
 int store_memory_open(const struct store_conf *conf, struct store **ret, struct ch_err *err) CH_MUST_USE;
-int store_sqlite_open(const char *path, const struct store_conf *conf, struct store **ret, struct ch_err *err) CH_MUST_USE;
+int store_sqlite_open(const char *path, const struct store_conf *conf, struct store **ret,
+		struct ch_err *err) CH_MUST_USE;
 
-/* Wraps inner (takes it): the nth write from now (1 is the next) fails with code before reaching inner; 0: none. */
+/* Wraps inner (takes it): the nth write from now (1 is the next) fails with code before reaching inner; 0:
+ * none. */
 struct store *store_fault_wrap(struct store *inner) CH_MUST_USE;
 void store_fault_fail_write(struct store *s, int nth, int code);
 void store_fault_fail_read(struct store *s, int nth, int code);

@@ -112,6 +112,7 @@ static int call_put(struct store_memory *m, struct store_request *r)
 	put->out.what = decision.what;
 	put->out.version = decision.version;
 	if (decision.what == STORE_PUT_UNCHANGED) {
+		CH_ASSERT(call != NULL);
 		put->out.body = ch_bytes_ref(call->latest.body);
 		return 0;
 	}

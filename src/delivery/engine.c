@@ -1,0 +1,360 @@
+#include "delivery/engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "delivery/engine_core.h"
+
+const int engine_bucket_bounds_ms[11] = {1, 2, 5, 10, 25, 50, 100, 250, 1000, 5000, 15000};
+
+int64_t engine_jitter(const struct engine *e, int64_t ms)
+{
+	return (int64_t)((double)ms * (0.8 + 0.4 * ch_rand_unit(&e->conf.rand)));
+}
+
+int engine_next_pause(int pause_ms)
+{
+	if (pause_ms < ENGINE_PAUSE_MIN_MS)
+		return ENGINE_PAUSE_MIN_MS;
+	return pause_ms > ENGINE_PAUSE_MAX_MS / 2 ? ENGINE_PAUSE_MAX_MS : 2 * pause_ms;
+}
+
+/* One lane may hold a part of the budget only: customers with large records and endpoints that hang
+ * would otherwise use it up between them, and the rest could hold nothing. */
+size_t engine_byte_share(const struct engine *e)
+{
+	return e->conf.body_budget_bytes / ENGINE_LANE_SHARE + 1;
+}
+
+static size_t used_bytes(const struct engine *e)
+{
+	return e->totals.body_bytes + e->reserved_bytes;
+}
+
+bool engine_has_room(const struct engine *e, size_t bytes)
+{
+	size_t used = used_bytes(e);
+	return used == 0 || (used <= e->conf.body_budget_bytes && bytes <= e->conf.body_budget_bytes - used);
+}
+
+bool engine_may_send(const struct engine *e)
+{
+	return !e->is_stopping && !e->refusal.is_on && e->in_flight < e->conf.max_in_flight &&
+	       e->results < e->conf.max_in_flight + ENGINE_RESULTS_MORE;
+}
+
+bool engine_may_claim(const struct engine *e)
+{
+	size_t part = e->conf.body_budget_bytes / 4;
+	return !e->is_stopping && engine_has_room(e, part < ENGINE_CLAIM_BYTES ? part : ENGINE_CLAIM_BYTES);
+}
+
+struct lane *engine_lane(const struct engine *e, const struct id *webhook)
+{
+	struct ch_map_node *n = ch_map_get(&e->lanes, webhook->b, sizeof(webhook->b));
+	return n ? CH_CONTAINER_OF(n, struct lane, node) : NULL;
+}
+
+/* ---- membership: where a lane stands in line ---- */
+
+static void set_member(struct ch_list *list, struct ch_list *link, bool is_member)
+{
+	if (is_member == ch_list_is_linked(link))
+		return;
+	if (is_member)
+		ch_list_push_back(list, link);
+	else
+		ch_list_unlink(link);
+}
+
+static void set_key(struct ch_heap *heap, struct ch_heap_node *n, int64_t key)
+{
+	if (n->key != key)
+		ch_heap_rekey(heap, n, key);
+}
+
+static int64_t due_key(const struct lane *l, int64_t now_wall_ms)
+{
+	bool waits = l->state.state == LANE_READY && !l->is_paused && !l->claim &&
+		     l->next_due_ms > now_wall_ms;
+	return waits ? l->next_due_ms : INT64_MAX;
+}
+
+static int64_t pause_key(const struct lane *l)
+{
+	int64_t key = l->is_paused ? l->paused_until_mono_ms : INT64_MAX;
+	if (l->state.state == LANE_SUSPENDED && l->suspended_until_mono_ms < key)
+		key = l->suspended_until_mono_ms;
+	if (l->gone && !l->switch_off && l->switch_at_mono_ms < key)
+		key = l->switch_at_mono_ms;
+	return key;
+}
+
+static void remove_lane(struct engine *e, struct lane *l)
+{
+	set_member(&e->ring, &l->ring, false);
+	set_member(&e->claimers, &l->claim_link, false);
+	ch_heap_remove(&e->dues, &l->due);
+	ch_heap_remove(&e->pauses, &l->pause);
+	ch_map_remove(&e->lanes, &l->node);
+	lane_destroy(&l);
+}
+
+void engine_replan(struct engine *e, struct lane *l)
+{
+	int64_t now = engine_wall_ms(e);
+	if (lane_is_spent(l)) {
+		remove_lane(e, l);
+		return;
+	}
+	set_member(&e->ring, &l->ring, lane_may_send(l));
+	set_member(&e->claimers, &l->claim_link, lane_wants_claim(l, engine_byte_share(e), now));
+	set_key(&e->dues, &l->due, due_key(l, now));
+	set_key(&e->pauses, &l->pause, pause_key(l));
+}
+
+/* ---- messages ---- */
+
+static void leave_to_store(struct engine *e, struct lane *l, struct delivery *d)
+{
+	if (l) {
+		lane_note_due(l, d->due_ms);
+		engine_replan(e, l);
+	}
+	atomic_fetch_add_explicit(&e->stats.overflowed, 1, memory_order_relaxed);
+	delivery_fini(d);
+}
+
+void engine_fresh(struct engine *e, struct delivery *d)
+{
+	struct lane *l = engine_lane(e, &d->webhook_id);
+	struct delivery taken = *d;
+	memset(d, 0, sizeof(*d));
+	CH_ASSERT(taken.body && taken.state == DELIVERY_PENDING);
+	if (!l && (e->survey.under_way || e->survey.is_wanted))
+		e->survey.missed_fresh = true;
+	/* A claim may have brought it already: its commit was readable before this message came. */
+	if (l && lane_find(l, &taken.id) && lane_find(l, &taken.id)->where != HELD_GHOST) {
+		delivery_fini(&taken);
+		return;
+	}
+	size_t bytes = taken.body->len;
+	if (!l || e->is_stopping || !engine_has_room(e, bytes) ||
+			!lane_takes_fresh(l, bytes, engine_byte_share(e), engine_wall_ms(e)) ||
+			lane_push(l, &taken, HELD_FRESH) != 0) {
+		leave_to_store(e, l, &taken);
+		return;
+	}
+	engine_replan(e, l);
+}
+
+/* ---- turns ---- */
+
+static void run_pauses(struct engine *e)
+{
+	int64_t now = engine_mono_ms(e);
+	for (int i = 0; i < ENGINE_TIMERS_A_TURN; i++) {
+		struct ch_heap_node *n = ch_heap_min(&e->pauses);
+		if (!n || n->key > now)
+			return;
+		struct lane *l = CH_CONTAINER_OF(n, struct lane, pause);
+		engine_lane_wake(e, l, now);
+		engine_replan(e, l);
+	}
+}
+
+static void run_dues(struct engine *e)
+{
+	for (int i = 0; i < ENGINE_TIMERS_A_TURN; i++) {
+		struct ch_heap_node *n = ch_heap_min(&e->dues);
+		if (!n || n->key > engine_wall_ms(e))
+			return;
+		engine_replan(e, CH_CONTAINER_OF(n, struct lane, due));
+	}
+}
+
+static void run_claims(struct engine *e)
+{
+	for (int i = 0; i < ENGINE_CLAIMS_A_TURN && engine_may_claim(e); i++) {
+		struct ch_list *n = ch_list_pop_front(&e->claimers);
+		if (!n)
+			return;
+		struct lane *l = CH_CONTAINER_OF(n, struct lane, claim_link);
+		claim_submit(e, l);
+		engine_replan(e, l);
+	}
+}
+
+static void run_sends(struct engine *e)
+{
+	for (int i = 0; i < ENGINE_SENDS_A_TURN && engine_may_send(e); i++) {
+		struct ch_list *n = ch_list_pop_front(&e->ring);
+		if (!n)
+			return;
+		struct lane *l = CH_CONTAINER_OF(n, struct lane, ring);
+		pipeline_send(e, l);
+		engine_replan(e, l);
+	}
+}
+
+static void publish_gauges(struct engine *e)
+{
+	atomic_store_explicit(&e->stats.in_flight, e->in_flight, memory_order_relaxed);
+	atomic_store_explicit(&e->stats.lanes, (long long)e->lanes.len, memory_order_relaxed);
+	atomic_store_explicit(&e->stats.held, e->totals.held, memory_order_relaxed);
+	atomic_store_explicit(&e->stats.body_bytes, (long long)e->totals.body_bytes, memory_order_relaxed);
+}
+
+void engine_turn(struct engine *e)
+{
+	if (!e->is_stopping) {
+		if (e->survey.is_wanted && !e->survey.under_way && e->survey.at_mono_ms <= engine_mono_ms(e))
+			engine_submit_survey(e);
+		run_pauses(e);
+		run_dues(e);
+	}
+	pipeline_write_again(e);
+	run_claims(e);
+	run_sends(e);
+	publish_gauges(e);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t next_timer(const struct engine *e, int64_t now_mono_ms)
+{
+	int64_t wake = INT64_MAX;
+	struct ch_heap_node *n = ch_heap_min(&e->pauses);
+	if (n)
+		wake = n->key;
+	if (e->survey.is_wanted && !e->survey.under_way)
+		wake = earlier(wake, e->survey.at_mono_ms);
+	n = ch_heap_min(&e->dues);
+	if (n && n->key != INT64_MAX) {
+		int64_t wait = n->key - engine_wall_ms(e);
+		wake = earlier(wake, now_mono_ms + earlier(wait > 0 ? wait : 0, ENGINE_LOOK_AGAIN_MS));
+	}
+	return wake;
+}
+
+struct ch_mono engine_next_wake(const struct engine *e)
+{
+	int64_t now = engine_mono_ms(e), wake = INT64_MAX;
+	bool has_unwritten = !ch_list_is_empty(&e->unwritten);
+
+	if ((!ch_list_is_empty(&e->ring) && engine_may_send(e)) ||
+			(!ch_list_is_empty(&e->claimers) && engine_may_claim(e)) ||
+			(has_unwritten && !e->refusal.is_on))
+		return (struct ch_mono){now};
+	if (has_unwritten && !e->refusal.is_asking)
+		wake = e->refusal.ask_at_mono_ms;
+	if (!e->is_stopping)
+		wake = earlier(wake, next_timer(e, now));
+	return (struct ch_mono){wake};
+}
+
+/* ---- life ---- */
+
+int engine_create(const struct engine_conf *conf, struct engine **ret, struct ch_err *err)
+{
+	CH_ASSERT(conf->max_in_flight >= 1 && conf->store && conf->port && conf->transport);
+	struct engine *e = ch_calloc(1, sizeof(*e));
+	if (!e)
+		return ch_err_set(err, CH_ENOMEM, "no memory for a delivery engine");
+	e->conf = *conf;
+	id_gen_init(&e->ids, conf->clock, conf->rand);
+	ch_map_init(&e->lanes, &conf->rand);
+	ch_list_init(&e->ring);
+	ch_list_init(&e->claimers);
+	ch_list_init(&e->flights);
+	ch_list_init(&e->unwritten);
+	ch_heap_init(&e->dues);
+	ch_heap_init(&e->pauses);
+	*ret = e;
+	return 0;
+}
+
+void engine_start(struct engine *e, bool (*owns)(void *ctx, const struct id *webhook), void *owns_ctx)
+{
+	e->owns = owns;
+	e->owns_ctx = owns_ctx;
+	engine_want_survey(e, engine_mono_ms(e));
+}
+
+void engine_missed(struct engine *e)
+{
+	e->survey.missed_fresh = true;
+	engine_want_survey(e, engine_mono_ms(e));
+}
+
+void engine_stop(struct engine *e)
+{
+	e->is_stopping = true;
+}
+
+void engine_abort(struct engine *e)
+{
+	e->is_stopping = true;
+	if (e->is_aborted)
+		return;
+	e->is_aborted = true;
+	pipeline_cancel_all(e);
+	pipeline_drop_unwritten(e);
+}
+
+bool engine_is_idle(const struct engine *e)
+{
+	return e->in_flight == 0 && e->results == 0 && e->claims == 0 && e->switch_offs == 0 &&
+	       !e->survey.under_way;
+}
+
+void engine_destroy(struct engine **ep)
+{
+	struct engine *e = *ep;
+	*ep = NULL;
+	if (!e)
+		return;
+	CH_ASSERT(engine_is_idle(e));
+	for (struct ch_map_node *n = ch_map_next(&e->lanes, NULL), *next; n; n = next) {
+		next = ch_map_next(&e->lanes, n);
+		remove_lane(e, CH_CONTAINER_OF(n, struct lane, node));
+	}
+	CH_ASSERT(e->totals.held == 0 && e->totals.body_bytes == 0 && e->reserved_bytes == 0);
+	ch_map_fini(&e->lanes);
+	ch_heap_fini(&e->dues);
+	ch_heap_fini(&e->pauses);
+	ch_wipe(e->conf.seal_key, sizeof(e->conf.seal_key));
+	ch_free(e);
+}
+
+/* ---- questions ---- */
+
+bool engine_lane_info(const struct engine *e, const struct id *webhook, struct lane_info *ret)
+{
+	const struct lane *l = engine_lane(e, webhook);
+	if (!l || l->webhook.deleted)
+		return false;
+	*ret = (struct lane_info){.state = lane_state_of(l),
+			.busy = l->busy,
+			.window = l->window,
+			.queued = lane_queued(l)};
+	memcpy(ret->reason, l->reason, sizeof(ret->reason));
+	return true;
+}
+
+bool engine_is_in_flight(const struct engine *e, const struct id *webhook, const struct id *delivery)
+{
+	const struct lane *l = engine_lane(e, webhook);
+	const struct held *h = l ? lane_find(l, delivery) : NULL;
+	return h && (h->where == HELD_IN_FLIGHT || h->where == HELD_RESULT);
+}
+
+const struct engine_stats *engine_stats_of(const struct engine *e)
+{
+	return &e->stats;
+}

@@ -1,0 +1,130 @@
+/* delivery/engine_core.h - what the files of the engine share; nobody else includes it.
+ *
+ * Role:      struct engine, and the doors between engine.c (turns and timers), engine_lanes.c (states and
+ * settings), engine_survey.c (which webhooks there are), claim.c (the store's deliveries), pipeline.c (an
+ * attempt out) and pipeline_result.c (its result in). Threads:   the engine's loop. Invariant: engine_replan
+ * ran after each change to a lane: ring, claimers and both heaps follow from the lane's fields and are set
+ * nowhere else.
+ */
+#ifndef CH_DELIVERY_ENGINE_CORE_H
+#define CH_DELIVERY_ENGINE_CORE_H
+
+#include "delivery/lane.h"
+
+#define ENGINE_PAUSE_MIN_MS 100
+#define ENGINE_PAUSE_MAX_MS 5000
+#define ENGINE_LOOK_AGAIN_MS 60000 /* the longest wait for a wall time: the wall clock may step */
+#define ENGINE_SENDS_A_TURN 256
+#define ENGINE_TIMERS_A_TURN 1024
+#define ENGINE_CLAIMS_A_TURN 32
+#define ENGINE_WRITES_A_TURN 256
+#define ENGINE_CLAIM_BYTES ((size_t)256 * 1024) /* of bodies, in one claim */
+#define ENGINE_LANE_SHARE 16 /* a lane's bodies: at most this part of the budget */
+#define ENGINE_RESULTS_MORE 256 /* results on their way to the store beyond max_in_flight */
+
+/* The question for all webhooks: at the start, and whenever news may have been lost. */
+struct survey {
+	struct store_request request;
+	uint64_t number; /* of the last one asked */
+	bool under_way;
+	bool is_void; /* a webhook was deleted meanwhile: the answer may be older than that */
+	bool is_wanted;
+	bool missed_fresh; /* a delivery came for a lane that is not known (yet) */
+	int64_t at_mono_ms;
+	int pause_ms;
+};
+
+/* The store refuses writes: results wait, nothing new starts, one write at a time asks whether it is over. */
+struct refusal {
+	bool is_on;
+	bool is_asking;
+	int64_t ask_at_mono_ms;
+	int pause_ms;
+};
+
+struct engine {
+	struct engine_conf conf;
+	struct engine_stats stats;
+	struct id_gen ids;
+	bool (*owns)(void *ctx, const struct id *webhook);
+	void *owns_ctx;
+
+	struct ch_map lanes;
+	struct ch_list ring; /* lanes that can send */
+	struct ch_list claimers; /* lanes that wait for a claim, first come first served */
+	struct ch_heap dues; /* every lane, by wall ms */
+	struct ch_heap pauses; /* every lane, by mono ms */
+	struct ch_list flights; /* held, in flight */
+	struct ch_list unwritten; /* held, whose result the store refused */
+	struct lane_totals totals;
+
+	int in_flight;
+	int results; /* on their way to the store, or refused */
+	int claims; /* under way */
+	int switch_offs; /* under way */
+	size_t reserved_bytes; /* for the answers of claims */
+
+	struct survey survey;
+	struct refusal refusal;
+	bool is_stopping;
+	bool is_aborted;
+};
+
+static inline int64_t engine_wall_ms(const struct engine *e)
+{
+	return ch_clock_wall(&e->conf.clock).ms;
+}
+
+static inline int64_t engine_mono_ms(const struct engine *e)
+{
+	return ch_clock_mono(&e->conf.clock).ms;
+}
+
+/* ms, give or take 20 %. */
+int64_t engine_jitter(const struct engine *e, int64_t ms);
+/* The pause after a failure, doubling from ENGINE_PAUSE_MIN_MS to ENGINE_PAUSE_MAX_MS. */
+int engine_next_pause(int pause_ms);
+
+size_t engine_byte_share(const struct engine *e);
+/* Room in the budget; the first body always has it. */
+bool engine_has_room(const struct engine *e, size_t bytes);
+bool engine_may_send(const struct engine *e);
+bool engine_may_claim(const struct engine *e);
+
+/* Brings ring, claimers and timers in line with the lane. The lane may be gone after. */
+void engine_replan(struct engine *e, struct lane *l);
+
+struct lane *engine_lane(const struct engine *e, const struct id *webhook); /* NULL: none */
+
+/* ---- lane changes (engine_lanes.c) ---- */
+
+void engine_log_lane(struct engine *e, const struct lane *l);
+void engine_suspend(struct engine *e, struct lane *l, int64_t suspend_s, int status);
+void engine_pause(struct engine *e, struct lane *l);
+void engine_gone(struct engine *e, struct lane *l, struct target *answered);
+/* Takes *w: makes the lane or changes it. NULL: no memory; a survey will bring it again. */
+struct lane *engine_apply_webhook(struct engine *e, struct webhook *w);
+/* The lane may be gone after. */
+void engine_delete_lane(struct engine *e, struct lane *l);
+/* Something the lane waited for in monotonic time is over. */
+void engine_lane_wake(struct engine *e, struct lane *l, int64_t now_mono_ms);
+
+/* ---- engine_survey.c ---- */
+
+void engine_want_survey(struct engine *e, int64_t at_mono_ms);
+void engine_submit_survey(struct engine *e);
+
+/* ---- claim.c ---- */
+
+void claim_submit(struct engine *e, struct lane *l);
+
+/* ---- pipeline.c, pipeline_result.c ---- */
+
+/* Starts an attempt at the lane's next delivery. */
+void pipeline_send(struct engine *e, struct lane *l);
+void pipeline_cancel_all(struct engine *e);
+/* Writes again what the store refused: one to ask with, or all when it takes writes. */
+void pipeline_write_again(struct engine *e);
+void pipeline_drop_unwritten(struct engine *e);
+
+#endif

@@ -1,0 +1,152 @@
+/* delivery/lane.h - one webhook's deliveries in memory, and whether it may send.
+ *
+ * Role:      settings ready for use (parsed URL, signing key), two queues that take turns, the map of
+ *            what is held, the state with its reason. No store, no transport, no clock: the
+ *            engine decides, the lane remembers.
+ * Units:     next_due_ms is wall ms; *_mono_ms are monotonic; INT64_MAX means never.
+ * Ownership: a lane owns its webhook and what it holds. A target is counted: attempts in flight keep
+ *            the URL they were sent to while the settings change.
+ * Threads:   the engine's loop.
+ * Errors:    CH_ENOMEM leaves everything as it was. Settings that can't be used are no error: fault
+ *            has the words and the lane is DISABLED.
+ * Invariant: busy <= window when an attempt starts; a delivery is in held at most once.
+ *
+ *      READY <──────> SUSPENDED     the receiver asked to wait; time passes, or the URL changes
+ *         ^               ^
+ *         └─> DISABLED <──┘         switched off, answered 410, deleted, or not usable
+ */
+#ifndef CH_DELIVERY_LANE_H
+#define CH_DELIVERY_LANE_H
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/sm.h"
+#include "delivery/engine.h"
+#include "policy/sign.h"
+
+/* A claim pays when it may bring this many. */
+#define LANE_CLAIM_MIN 16
+
+struct target {
+	unsigned refs;
+	struct url url;
+};
+
+struct target *target_ref(struct target *t);
+void target_unref(struct target **t);
+
+enum held_where {
+	HELD_FRESH, /* queued, came with its commit */
+	HELD_BACKLOG, /* queued, claimed from the store */
+	HELD_IN_FLIGHT,
+	HELD_RESULT, /* attempted; the result is not yet acknowledged by the store */
+	HELD_GHOST /* let go while a claim is under way, whose answer may be older than that */
+};
+
+struct flight;
+
+struct held {
+	struct ch_map_node node; /* the lane's held, by delivery.id */
+	struct ch_list link; /* fresh, backlog or ghosts of the lane; the engine's flights or unwritten */
+	struct lane *lane;
+	enum held_where where;
+	struct delivery delivery; /* the body is given back when the attempt ends */
+	struct flight *flight; /* HELD_IN_FLIGHT and HELD_RESULT */
+};
+
+/* Sums over all lanes of an engine; ghosts are not counted. */
+struct lane_totals {
+	int64_t held;
+	size_t body_bytes;
+};
+
+struct claim;
+struct switch_off;
+
+struct lane {
+	struct engine *engine;
+	struct lane_totals *totals;
+	struct ch_map_node node; /* the engine's lanes, by webhook.id */
+	struct ch_list ring; /* linked: can send now */
+	struct ch_list claim_link; /* linked: waits for its claim */
+	struct ch_heap_node due; /* wall: when the store will have something; INT64_MAX: not waited for */
+	struct ch_heap_node pause; /* mono: when something below ends; INT64_MAX: nothing */
+
+	struct webhook webhook;
+	struct target *target; /* NULL when fault is set */
+	struct sign_key key;
+	bool is_signed;
+	char fault[160]; /* why these settings can't be used; "": they can */
+
+	struct ch_sm state; /* enum lane_state */
+	char reason[160];
+	int64_t suspended_until_mono_ms; /* the receiver's wish; outlives DISABLED, not the URL */
+	int suspended_by; /* the status that asked for it */
+	int suspensions; /* 429 without Retry-After in a row, the present one included */
+	bool is_paused; /* our own fault: a short rest, the state stays READY */
+	int64_t paused_until_mono_ms;
+	int own_faults; /* pauses in a row */
+
+	struct ch_list fresh, backlog, ghosts;
+	int fresh_count, backlog_count;
+	bool fresh_was_last;
+	struct ch_map held;
+	int busy; /* in flight */
+	int results; /* HELD_RESULT */
+	int window;
+	size_t body_bytes;
+
+	int64_t next_due_ms;
+	struct claim *claim; /* under way; NULL: none */
+	int claim_failures; /* in a row */
+
+	struct target *gone; /* answered 410 and the switch is not yet off; NULL: no such thing */
+	struct switch_off *switch_off; /* under way; NULL: none */
+	int64_t switch_at_mono_ms; /* when to try again; INT64_MAX: when news of the webhook comes */
+
+	uint64_t made_in_survey, seen_in_survey; /* the engine's survey.number */
+};
+
+struct lane_rules {
+	const struct url_rules *urls;
+	const uint8_t *seal_key;
+};
+
+/* Takes *w. The lane starts DISABLED, whatever the settings say. NULL: no memory, *w is untouched. */
+struct lane *lane_create(struct engine *e, struct lane_totals *totals, const struct ch_rand *rand,
+		const struct lane_rules *rules, struct webhook *w) CH_MUST_USE;
+/* In no list and no heap, nothing in flight; what is queued goes. */
+void lane_destroy(struct lane **l);
+
+/* Takes *w and makes its settings the lane's. CH_ENOMEM: neither is touched. */
+int lane_set_webhook(struct lane *l, const struct lane_rules *rules, struct webhook *w) CH_MUST_USE;
+/* Forgets URL, key and all but the id; deliveries end with what is in flight. */
+void lane_set_deleted(struct lane *l);
+
+enum lane_state lane_state_of(const struct lane *l);
+int lane_queued(const struct lane *l);
+bool lane_may_send(const struct lane *l);
+/* byte_share: how many bytes of bodies this lane may hold; one delivery always fits. */
+bool lane_takes_fresh(const struct lane *l, size_t body_bytes, size_t byte_share, int64_t now_wall_ms);
+bool lane_wants_claim(const struct lane *l, size_t byte_share, int64_t now_wall_ms);
+/* How many rows a claim may bring; fresh ones keep ENGINE_REFILL_AT places of their own. */
+int lane_claim_room(const struct lane *l);
+/* Deleted, and nothing of it is under way. */
+bool lane_is_spent(const struct lane *l);
+
+struct held *lane_find(const struct lane *l, const struct id *delivery); /* ghosts too; NULL: not held */
+/* Queues *d (takes it) as HELD_FRESH or HELD_BACKLOG. CH_ENOMEM, CH_EEXIST: *d is untouched. */
+int lane_push(struct lane *l, struct delivery *d, enum held_where where) CH_MUST_USE;
+/* The next to send, out of its queue and as HELD_IN_FLIGHT; fresh and backlog take turns. NULL: none. */
+struct held *lane_pop(struct lane *l);
+void held_drop_body(struct held *h);
+/* Ends holding h, which is in none of the lane's queues: freed, or a ghost while a claim is under way. */
+void lane_release(struct lane *l, struct held *h);
+/* The store has one due then. */
+void lane_note_due(struct lane *l, int64_t due_ms);
+/* Lets go of all that is queued; the store has it. */
+void lane_drop_queued(struct lane *l);
+void lane_drop_ghosts(struct lane *l);
+
+#endif

@@ -1,0 +1,38 @@
+/* delivery/pipeline.h - one attempt from the lane to the receiver and back into the store.
+ *
+ * Role:      struct flight carries it all the way: the job for the transport, then the
+ *            request that records the result. Made before the attempt starts, so that nothing has to be
+ *            allocated to keep a result.
+ * Ownership: a flight belongs to its held delivery, from pipeline_send to the store's answer.
+ * Threads:   the engine's loop.
+ */
+#ifndef CH_DELIVERY_PIPELINE_H
+#define CH_DELIVERY_PIPELINE_H
+
+#include "delivery/engine_core.h"
+#include "policy/outcome.h"
+
+/* Content-Type, User-Agent, webhook-id, webhook-timestamp, two signatures, and the webhook's own. */
+#define FLIGHT_HEADERS_MAX (6 + WEBHOOK_HEADERS_MAX)
+
+struct flight {
+	struct transport_job job;
+	struct store_request result;
+	struct held *held;
+	struct target *target;
+	char *header_text; /* the lines, a NUL behind each */
+	const char *headers[FLIGHT_HEADERS_MAX];
+	enum outcome_delivery verdict;
+	int64_t answered_wall_ms;
+	bool is_asking; /* written again to find out whether the store takes writes */
+};
+
+/* Fills job.headers and attempt.request_headers from the lane's settings. */
+int flight_set_headers(
+		struct flight *f, const struct engine_conf *conf, struct lane *l, int64_t now_s) CH_MUST_USE;
+void flight_destroy(struct flight **f); /* the request's input too */
+
+/* job->done of every flight. */
+void pipeline_done(struct transport_job *job);
+
+#endif

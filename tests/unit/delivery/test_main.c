@@ -1,0 +1,24 @@
+#include "test_engine.h"
+
+int resolver_tests(void);
+int transport_names_tests(void);
+int transport_net_tests(void);
+int transport_tests(void);
+int transport_tls_tests(void);
+
+int main(void)
+{
+	int failed = 0;
+	failed += engine_ring_tests();
+	failed += engine_claim_tests();
+	failed += engine_results_tests();
+	failed += engine_hooks_tests();
+	failed += engine_memory_tests();
+	failed += resolver_tests();
+	failed += transport_tests();
+	failed += transport_names_tests();
+	failed += transport_net_tests();
+	failed += transport_tls_tests();
+	failed += worker_tests();
+	return failed > 0;
+}
