@@ -1,0 +1,226 @@
+#include "api/api.h"
+
+#include <string.h>
+
+#include "api/api_core.h"
+#include "api/media_type.h"
+#include "base/alloc.h"
+#include "base/assert.h"
+
+/* A path that nothing is behind, or a route that ignores bodies, takes this much of one. */
+#define LIMIT_NONE_BYTES 4096
+#define LIMIT_SMALL_BYTES ((size_t)256 * 1024)
+
+int api_create(const struct api_conf *conf, struct api **ret, struct ch_err *err)
+{
+	struct api *a = ch_calloc(1, sizeof(*a));
+	if (!a)
+		return ch_err_set(err, CH_ENOMEM, "out of memory");
+	a->conf = *conf;
+	a->started = ch_clock_wall(&conf->clock);
+	a->started_mono = ch_clock_mono(&conf->clock);
+	id_gen_init(&a->ids, conf->clock, conf->rand);
+	a->accounts = ch_calloc(conf->account_count ? conf->account_count : 1, sizeof(*a->accounts));
+	a->stats = ch_calloc(api_route_count + 1, sizeof(*a->stats));
+	a->codec = call_codec_create(conf->call_max_bytes);
+	int rc = CH_ENOMEM;
+	if (a->accounts && a->stats && a->codec) {
+		if (conf->account_count)
+			memcpy(a->accounts, conf->accounts, conf->account_count * sizeof(*a->accounts));
+		rc = auth_init(&a->auth, a->accounts, conf->account_count, conf->operator_token, &conf->rand,
+				err);
+	} else {
+		ch_err_set(err, rc, "out of memory");
+	}
+	if (rc) {
+		api_destroy(&a);
+		return rc;
+	}
+	*ret = a;
+	return 0;
+}
+
+void api_destroy(struct api **pa)
+{
+	struct api *a = *pa;
+
+	*pa = NULL;
+	if (!a)
+		return;
+	CH_ASSERT(a->busy == 0);
+	auth_fini(&a->auth);
+	call_codec_destroy(&a->codec);
+	ch_free(a->accounts);
+	ch_free(a->stats);
+	ch_wipe(a->conf.seal_key, sizeof(a->conf.seal_key));
+	ch_free(a);
+}
+
+void api_stopping(struct api *a)
+{
+	a->is_stopping = true;
+}
+
+size_t api_busy(const struct api *a)
+{
+	return a->busy;
+}
+
+size_t api_body_max_of(void *api, const char *method, const char *path)
+{
+	const struct api *a = api;
+	struct route_match m = route_find(method, path);
+
+	switch (m.route ? m.route->limit : ROUTE_LIMIT_NONE) {
+	case ROUTE_LIMIT_NONE:
+		return LIMIT_NONE_BYTES;
+	case ROUTE_LIMIT_SMALL:
+		return LIMIT_SMALL_BYTES;
+	case ROUTE_LIMIT_CALL:
+		return a->conf.call_max_bytes;
+	case ROUTE_LIMIT_IMPORT:
+		return a->conf.import_max_bytes;
+	}
+	CH_UNREACHABLE();
+}
+
+/* ---- checks before a handler runs; each false has replied ---- */
+
+static void note_credential(void *ctx, const char *name, const char *value)
+{
+	struct auth_credentials *c = ctx;
+	const char **at = NULL;
+
+	if (strcasecmp(name, "X-Api-Key") == 0)
+		at = &c->api_key;
+	else if (strcasecmp(name, "Authorization") == 0)
+		at = &c->authorization;
+	else if (strcasecmp(name, "X-Account-Id") == 0)
+		at = &c->account_id;
+	if (!at)
+		return;
+	c->has_duplicates |= *at != NULL;
+	*at = value;
+}
+
+static bool check_caller(struct api_request *r)
+{
+	struct auth_credentials c = {0};
+	const char *detail = NULL;
+
+	if (r->route->caller == ROUTE_OPEN)
+		return true;
+	http_header_each(r->x, note_credential, &c);
+	int status = auth_check(&r->api->auth, &c, &r->caller, &detail);
+	if (status) {
+		api_problem(r, status, "%s", detail);
+		return false;
+	}
+	if (!scope_allows(r->caller.scopes, r->route->scope)) {
+		api_problem(r, 403, "this needs the scope %s", scope_name(r->route->scope));
+		return false;
+	}
+	return true;
+}
+
+static bool unsupported(struct api_request *r, const char *wanted)
+{
+	api_problem(r, 415, "Content-Type must be %s", wanted);
+	return false;
+}
+
+static bool check_body(struct api_request *r)
+{
+	const char *type = http_header_get(r->x, "Content-Type");
+	enum route_body body = r->route->body;
+	size_t len;
+
+	http_body(r->x, &len);
+	if (body == ROUTE_NO_BODY || (body == ROUTE_MAYBE_JSON && len == 0))
+		return true;
+	if (http_header_get(r->x, "Content-Encoding")) {
+		api_problem(r, 415, "a body with Content-Encoding is not understood");
+		return false;
+	}
+	if (!http_has_body(r->x)) {
+		api_problem(r, 411, "this needs a body, with Content-Length or in chunks");
+		return false;
+	}
+	if (body == ROUTE_NDJSON) {
+		if (media_type_is(type, "application/x-ndjson") || media_type_is(type, "application/jsonl"))
+			return true;
+		return unsupported(r, "application/x-ndjson");
+	}
+	if (body == ROUTE_MERGE_PATCH && media_type_is(type, "application/merge-patch+json"))
+		return true;
+	if (media_type_is(type, "application/json"))
+		return true;
+	return unsupported(
+			r, body == ROUTE_MERGE_PATCH ? "application/merge-patch+json" : "application/json");
+}
+
+static void not_allowed(struct api_request *r)
+{
+	struct ch_buf allow;
+	struct ch_buf text;
+
+	ch_buf_init(&allow, 256);
+	ch_buf_init(&text, 4096);
+	route_allow(http_path(r->x), &allow);
+	problem_write(&text, 405, "the path has no such method", NULL);
+	const struct http_header header = {"Allow", ch_buf_text(&allow)};
+	if (allow.err || text.err)
+		api_out_of_memory(r);
+	else
+		api_reply(r, &(struct http_response){.status = 405,
+					     .content_type = PROBLEM_CONTENT_TYPE,
+					     .text = text.data,
+					     .text_len = text.len,
+					     .headers = &header,
+					     .header_count = 1});
+	ch_buf_fini(&allow);
+	ch_buf_fini(&text);
+}
+
+static void out_of_memory_at_once(struct http_exchange *x)
+{
+	static const char text[] =
+			"{\"type\":\"about:blank\",\"status\":503,\"title\":\"Service Unavailable\"}";
+	static const struct http_header retry = {"Retry-After", "1"};
+
+	http_reply(x, &(struct http_response){.status = 503,
+				      .content_type = PROBLEM_CONTENT_TYPE,
+				      .text = text,
+				      .text_len = sizeof(text) - 1,
+				      .headers = &retry,
+				      .header_count = 1});
+}
+
+void api_handle(void *api, struct http_exchange *x)
+{
+	struct api *a = api;
+	struct api_request *r = ch_alloc(sizeof(*r));
+	if (!r) {
+		out_of_memory_at_once(x);
+		return;
+	}
+	/* Not cleared as a whole: the store's request is the larger part and clears itself when it is used.
+	 */
+	memset(r, 0, offsetof(struct api_request, store));
+	r->state = NULL;
+	r->state_fini = NULL;
+	r->api = a;
+	r->x = x;
+	r->began_ms = ch_clock_mono(&a->conf.clock).ms;
+	a->busy++;
+	struct route_match m = route_find(http_method(x), http_path(x));
+	r->route = m.route;
+	r->param = m.param;
+	r->param_len = m.param_len;
+	if (!m.has_path)
+		api_problem(r, 404, "there is nothing at this path");
+	else if (!m.route)
+		not_allowed(r);
+	else if (check_caller(r) && check_body(r))
+		m.route->handle(r);
+}

@@ -1,0 +1,74 @@
+#include <string.h>
+
+#include "api/api_core.h"
+
+bool api_path_id(struct api_request *r)
+{
+	if (id_parse(r->param, r->param_len, &r->id) == 0)
+		return true;
+	if (strcmp(r->route->method, "PUT") == 0) {
+		struct problems problems;
+		problems_init(&problems);
+		problems_add(&problems, "/id", "the id in the path is not a UUID in lower case");
+		api_invalid(r, "the id in the path is not a UUID", &problems);
+	} else {
+		api_problem(r, 404, "there is nothing with this id");
+	}
+	return false;
+}
+
+bool api_query(struct api_request *r, const char *const *names, struct query *q)
+{
+	struct problems problems;
+
+	problems_init(&problems);
+	int rc = query_parse(http_query(r->x), names, q, &problems);
+	if (rc == 0)
+		return true;
+	if (rc == CH_ENOMEM)
+		api_out_of_memory(r);
+	else
+		api_invalid(r, "the query is not valid", &problems);
+	problems_fini(&problems);
+	return false;
+}
+
+static void bad_json(struct api_request *r, const json_error_t *error)
+{
+	struct problems problems;
+
+	if (json_error_code(error) == json_error_out_of_memory) {
+		api_out_of_memory(r);
+		return;
+	}
+	problems_init(&problems);
+	problems_add(&problems, "", "line %d, column %d: %s", error->line, error->column, error->text);
+	api_invalid(r, "the body is not valid JSON", &problems);
+}
+
+bool api_json_object(struct api_request *r, bool is_optional, json_t **ret)
+{
+	json_error_t error;
+	size_t len;
+	const char *body = http_body(r->x, &len);
+
+	if (is_optional && len == 0) {
+		*ret = NULL;
+		return true;
+	}
+	json_t *json = json_loadb(body, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	if (!json) {
+		bad_json(r, &error);
+		return false;
+	}
+	if (!json_is_object(json)) {
+		struct problems problems;
+		problems_init(&problems);
+		problems_add(&problems, "", "must be an object");
+		json_decref(json);
+		api_invalid(r, "the body is not a JSON object", &problems);
+		return false;
+	}
+	*ret = json;
+	return true;
+}

@@ -1,0 +1,270 @@
+#include <string.h>
+
+#include "api/api_core.h"
+#include "api/cursor.h"
+#include "api/delivery_answer.h"
+#include "api/handlers.h"
+#include "base/alloc.h"
+#include "base/time_text.h"
+
+#define SIZE_DEFAULT 20
+#define SIZE_MAX_ROWS 100
+#define ATTEMPTS_SHOWN 100
+
+/* DELIVERING is PENDING with an attempt in flight: which of the rows are, the delivery loops know. A filter
+ * for one of the two is therefore applied after the read, and a page may come out short. */
+enum flight_filter { FLIGHT_ANY, FLIGHT_ONLY, FLIGHT_NONE };
+
+struct listing {
+	struct api_request *r;
+	enum flight_filter filter;
+};
+
+static void listing_destroy(void *state)
+{
+	ch_free(state);
+}
+
+/* ---- the query ---- */
+
+/* A date stands for its first moment, or as an end for its last. */
+static int parse_moment(const char *text, bool is_end, int64_t *ret_ms)
+{
+	char whole[TIME_TEXT_LEN + 1] = "yyyy-MM-ddT00:00:00Z";
+	int64_t s;
+
+	if (strlen(text) == 10) {
+		memcpy(whole, text, 10);
+		if (time_text_parse(whole, TIME_TEXT_LEN, &s) != 0)
+			return CH_EINVAL;
+		*ret_ms = s * 1000 + (is_end ? 86399999 : 0);
+		return 0;
+	}
+	if (time_text_parse(text, strlen(text), &s) != 0)
+		return CH_EINVAL;
+	*ret_ms = s * 1000 + (is_end ? 999 : 0);
+	return 0;
+}
+
+static void take_id(const struct query *q, const char *name, bool *ret_has, struct id *ret,
+		struct problems *problems)
+{
+	const char *text = query_get(q, name);
+
+	if (!text)
+		return;
+	*ret_has = true;
+	if (id_parse(text, strlen(text), ret) != 0)
+		problems_add(problems, "", "query parameter \"%s\" is not a UUID in lower case", name);
+}
+
+static void take_state(const struct query *q, struct listing *l, struct store_delivery_list *list,
+		struct problems *problems)
+{
+	const char *text = query_get(q, "state");
+	enum delivery_state state;
+
+	if (!text)
+		return;
+	if (delivery_state_parse(text, strlen(text), &state) != 0) {
+		problems_add(problems, "",
+				"query parameter \"state\" is none of PENDING, DELIVERING, DELIVERED, "
+				"FAILED, PARKED and CANCELED");
+		return;
+	}
+	if (state == DELIVERY_DELIVERING)
+		l->filter = FLIGHT_ONLY;
+	else if (state == DELIVERY_PENDING)
+		l->filter = FLIGHT_NONE;
+	list->in.states = (uint8_t)(1u << (state == DELIVERY_DELIVERING ? DELIVERY_PENDING : state));
+}
+
+static void take_times(const struct query *q, struct store_delivery_list *list, struct problems *problems)
+{
+	const char *from = query_get(q, "from");
+	const char *to = query_get(q, "to");
+	static const char words[] = "query parameter \"%s\" is neither a date nor an RFC 3339 date-time (a + "
+				    "must be sent as %%2B)";
+
+	list->in.from_ms = INT64_MIN;
+	list->in.to_ms = INT64_MAX;
+	if (from && parse_moment(from, false, &list->in.from_ms) != 0)
+		problems_add(problems, "", words, "from");
+	if (to && parse_moment(to, true, &list->in.to_ms) != 0)
+		problems_add(problems, "", words, "to");
+	if (list->in.from_ms > list->in.to_ms)
+		problems_add(problems, "", "query parameter \"from\" is later than \"to\"");
+}
+
+static void take_page(const struct query *q, struct store_delivery_list *list, struct problems *problems)
+{
+	const char *size = query_get(q, "size");
+	const char *after = query_get(q, "after");
+	size_t n = 0;
+
+	list->in.limit = SIZE_DEFAULT;
+	if (size) {
+		for (const char *p = size; *p >= '0' && *p <= '9' && n <= SIZE_MAX_ROWS; p++)
+			n = n * 10 + (size_t)(*p - '0');
+		list->in.limit = n;
+		if (strspn(size, "0123456789") != strlen(size) || n < 1 || n > SIZE_MAX_ROWS)
+			problems_add(problems, "", "query parameter \"size\" is not a number from 1 to %d",
+					SIZE_MAX_ROWS);
+	}
+	list->in.has_before = after != NULL;
+	if (after && cursor_parse(after, &list->in.before) != 0)
+		problems_add(problems, "",
+				"query parameter \"after\" is not a cursor that was given out as \"next\"");
+}
+
+/* False: it has replied. */
+static bool take_query(struct api_request *r, struct listing *l, struct store_delivery_list *list)
+{
+	static const char *const names[] = {
+			"webhookId", "callId", "state", "from", "to", "size", "after", NULL};
+	struct problems problems;
+	struct query q;
+
+	if (!api_query(r, names, &q))
+		return false;
+	problems_init(&problems);
+	list->in.account = r->caller.account->number;
+	take_id(&q, "webhookId", &list->in.has_webhook, &list->in.webhook_id, &problems);
+	take_id(&q, "callId", &list->in.has_call, &list->in.call_id, &problems);
+	take_state(&q, l, list, &problems);
+	take_times(&q, list, &problems);
+	take_page(&q, list, &problems);
+	query_fini(&q);
+	if (problems.count == 0)
+		return true;
+	api_invalid(r, "the query is not valid", &problems);
+	return false;
+}
+
+/* ---- asking which are in flight ---- */
+
+static bool ask_flight(struct api_request *r, const struct delivery *rows, size_t count,
+		void (*done)(struct worker_question *q))
+{
+	struct worker_question *q = &r->question;
+
+	*q = (struct worker_question){.count = count, .reply_to = r->api->conf.port, .done = done, .ctx = r};
+	q->items = ch_calloc(count ? count : 1, sizeof(*q->items));
+	if (!q->items) {
+		api_out_of_memory(r);
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		q->items[i].webhook = rows[i].webhook_id;
+		q->items[i].delivery = rows[i].id;
+	}
+	workers_ask(r->api->conf.workers, q);
+	return true;
+}
+
+/* ---- the list ---- */
+
+static void write_page(const struct api_request *r, struct ch_buf *out)
+{
+	const struct store_delivery_list *list = &r->store.u.delivery_list;
+	const struct listing *l = r->state;
+	struct json_out o = {.buf = out};
+	char next[CURSOR_TEXT_LEN + 1];
+
+	json_out_open(&o, NULL, '{');
+	json_out_open(&o, "content", '[');
+	for (size_t i = 0; i < list->out.count; i++) {
+		bool is_in_flight = r->question.items[i].is_in_flight;
+		if ((l->filter == FLIGHT_ONLY && !is_in_flight) || (l->filter == FLIGHT_NONE && is_in_flight))
+			continue;
+		json_out_open(&o, NULL, '{');
+		delivery_members(&o, &list->out.rows[i], is_in_flight);
+		json_out_close(&o, '}');
+	}
+	json_out_close(&o, ']');
+	if (list->out.more && list->out.count > 0)
+		cursor_format(&list->out.rows[list->out.count - 1].id, next);
+	json_out_text(&o, "next", list->out.more && list->out.count > 0 ? next : NULL);
+	json_out_close(&o, '}');
+}
+
+static void list_asked(struct worker_question *q)
+{
+	struct api_request *r = q->ctx;
+	struct ch_buf out;
+
+	ch_buf_init(&out, API_JSON_MAX);
+	write_page(r, &out);
+	ch_free(q->items);
+	api_reply_json(r, 200, &out);
+}
+
+static void list_done(struct store_request *s)
+{
+	struct api_request *r = api_request_of(s);
+
+	if (s->result != 0)
+		api_store_problem(r, "account");
+	else
+		(void)ask_flight(r, s->u.delivery_list.out.rows, s->u.delivery_list.out.count, list_asked);
+}
+
+void deliveries_list(struct api_request *r)
+{
+	struct listing *l = ch_calloc(1, sizeof(*l));
+
+	if (!l) {
+		api_out_of_memory(r);
+		return;
+	}
+	r->state = l;
+	r->state_fini = listing_destroy;
+	api_begin_store(r, STORE_DELIVERY_LIST);
+	if (take_query(r, l, &r->store.u.delivery_list))
+		api_submit(r, list_done);
+}
+
+/* ---- one ---- */
+
+static void get_asked(struct worker_question *q)
+{
+	struct api_request *r = q->ctx;
+	const struct store_delivery_get *get = &r->store.u.delivery_get;
+	struct ch_buf out;
+	struct json_out o = {.buf = &out};
+
+	ch_buf_init(&out, API_JSON_MAX);
+	json_out_open(&o, NULL, '{');
+	delivery_members(&o, &get->out.delivery, q->items[0].is_in_flight);
+	json_out_open(&o, "attempts", '[');
+	for (size_t i = 0; i < get->out.attempt_count; i++)
+		delivery_attempt(&o, &get->out.attempts[i]);
+	json_out_close(&o, ']');
+	json_out_close(&o, '}');
+	ch_free(q->items);
+	api_reply_json(r, 200, &out);
+}
+
+static void get_done(struct store_request *s)
+{
+	struct api_request *r = api_request_of(s);
+
+	if (s->result != 0)
+		api_store_problem(r, "delivery");
+	else
+		(void)ask_flight(r, &s->u.delivery_get.out.delivery, 1, get_asked);
+}
+
+void deliveries_get(struct api_request *r)
+{
+	struct query q;
+
+	if (!api_path_id(r) || !api_query(r, NULL, &q))
+		return;
+	query_fini(&q);
+	api_begin_store(r, STORE_DELIVERY_GET);
+	r->store.u.delivery_get.in.account = r->caller.account->number;
+	r->store.u.delivery_get.in.id = r->id;
+	r->store.u.delivery_get.in.attempt_limit = ATTEMPTS_SHOWN;
+	api_submit(r, get_done);
+}

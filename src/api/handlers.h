@@ -1,0 +1,32 @@
+/* api/handlers.h - what each route runs, one file per resource.
+ *
+ * Role:      each handler gets a request whose caller, content type and length were checked, and replies
+ *            to it exactly once, now or later.
+ */
+#ifndef CH_API_HANDLERS_H
+#define CH_API_HANDLERS_H
+
+struct api_request;
+
+void calls_put(struct api_request *r);
+void calls_get(struct api_request *r);
+
+void import_post(struct api_request *r);
+
+void webhooks_list(struct api_request *r);
+void webhooks_post(struct api_request *r);
+void webhooks_get(struct api_request *r);
+void webhooks_patch(struct api_request *r);
+void webhooks_delete(struct api_request *r);
+
+void secrets_post(struct api_request *r);
+void secrets_delete(struct api_request *r);
+
+void deliveries_list(struct api_request *r);
+void deliveries_get(struct api_request *r);
+
+void operations_health(struct api_request *r);
+void operations_ready(struct api_request *r);
+void operations_metrics(struct api_request *r);
+
+#endif

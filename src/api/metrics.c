@@ -1,0 +1,216 @@
+#include "api/metrics.h"
+
+#include <string.h>
+
+#define BUCKETS 12
+
+static void head(struct ch_buf *out, const char *name, const char *type, const char *help)
+{
+	ch_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void one(struct ch_buf *out, const char *name, const char *type, const char *help, double value)
+{
+	head(out, name, type, help);
+	ch_buf_addf(out, "%s %.15g\n", name, value);
+}
+
+/* ---- the ledger ---- */
+
+static void put_ledger(struct ch_buf *out, const struct ledger *l)
+{
+	const struct {
+		const char *state;
+		int64_t count;
+	} states[] = {{"pending", l->pending}, {"delivered", l->delivered}, {"failed", l->failed},
+			{"parked", l->parked}, {"canceled", l->canceled}};
+
+	one(out, "callhook_ledger_accepted", "gauge",
+			"Deliveries ever created; the sum of callhook_ledger_deliveries.",
+			(double)l->accepted);
+	head(out, "callhook_ledger_deliveries", "gauge", "Deliveries by state.");
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		ch_buf_addf(out, "callhook_ledger_deliveries{state=\"%s\"} %lld\n", states[i].state,
+				(long long)states[i].count);
+}
+
+/* ---- the delivery loops, summed ---- */
+
+struct engine_sum {
+	unsigned long long attempts[ATTEMPT_OUTCOME_COUNT];
+	unsigned long long answers[6];
+	unsigned long long delivered, failed, retried, reused, claims, claimed, overflowed;
+	long long in_flight, lanes, held, body_bytes;
+	unsigned long long attempt_us, receipt_us;
+	unsigned long long attempt_bucket[BUCKETS], receipt_bucket[BUCKETS];
+};
+
+static void add_counts(unsigned long long *sum, const atomic_ullong *counts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sum[i] += atomic_load_explicit(&counts[i], memory_order_relaxed);
+}
+
+static void add_gauge(long long *sum, const atomic_llong *gauge)
+{
+	*sum += atomic_load_explicit(gauge, memory_order_relaxed);
+}
+
+static void add_engine(struct engine_sum *sum, const struct engine_stats *s)
+{
+	add_counts(sum->attempts, s->attempts, ATTEMPT_OUTCOME_COUNT);
+	add_counts(sum->answers, s->answers, 6);
+	add_counts(&sum->delivered, &s->delivered, 1);
+	add_counts(&sum->failed, &s->failed, 1);
+	add_counts(&sum->retried, &s->retried, 1);
+	add_counts(&sum->reused, &s->reused_connections, 1);
+	add_counts(&sum->claims, &s->claims, 1);
+	add_counts(&sum->claimed, &s->claimed, 1);
+	add_counts(&sum->overflowed, &s->overflowed, 1);
+	add_counts(&sum->attempt_us, &s->attempt_us, 1);
+	add_counts(&sum->receipt_us, &s->receipt_us, 1);
+	add_counts(sum->attempt_bucket, s->attempt_bucket, BUCKETS);
+	add_counts(sum->receipt_bucket, s->receipt_bucket, BUCKETS);
+	add_gauge(&sum->in_flight, &s->in_flight);
+	add_gauge(&sum->lanes, &s->lanes);
+	add_gauge(&sum->held, &s->held);
+	add_gauge(&sum->body_bytes, &s->body_bytes);
+}
+
+static void histogram(struct ch_buf *out, const char *name, const char *help,
+		const unsigned long long buckets[BUCKETS], unsigned long long sum_us)
+{
+	unsigned long long count = 0;
+
+	head(out, name, "histogram", help);
+	for (int i = 0; i < BUCKETS; i++) {
+		count += buckets[i];
+		if (i < BUCKETS - 1)
+			ch_buf_addf(out, "%s_bucket{le=\"%g\"} %llu\n", name,
+					engine_bucket_bounds_ms[i] / 1000.0, count);
+		else
+			ch_buf_addf(out, "%s_bucket{le=\"+Inf\"} %llu\n", name, count);
+	}
+	ch_buf_addf(out, "%s_sum %.6f\n%s_count %llu\n", name, (double)sum_us / 1e6, name, count);
+}
+
+static void put_attempts(struct ch_buf *out, const struct engine_sum *s)
+{
+	head(out, "callhook_attempts_total", "counter", "Attempts by outcome.");
+	for (int i = 0; i < ATTEMPT_OUTCOME_COUNT; i++)
+		ch_buf_addf(out, "callhook_attempts_total{outcome=\"%s\"} %llu\n",
+				attempt_outcome_name((enum attempt_outcome)i), s->attempts[i]);
+	head(out, "callhook_answers_total", "counter", "Answers of endpoints by class of status.");
+	for (int i = 1; i < 6; i++)
+		ch_buf_addf(out, "callhook_answers_total{class=\"%dxx\"} %llu\n", i, s->answers[i]);
+	histogram(out, "callhook_attempt_duration_seconds", "From the start of an attempt to its end.",
+			s->attempt_bucket, s->attempt_us);
+	histogram(out, "callhook_receipt_duration_seconds",
+			"From a call's acceptance to its delivery, for those delivered at the first try.",
+			s->receipt_bucket, s->receipt_us);
+}
+
+static void put_engine(struct ch_buf *out, const struct engine_sum *s)
+{
+	put_attempts(out, s);
+	one(out, "callhook_deliveries_delivered_total", "counter", "Deliveries that were delivered.",
+			(double)s->delivered);
+	one(out, "callhook_deliveries_failed_total", "counter", "Deliveries that used up their tries.",
+			(double)s->failed);
+	one(out, "callhook_deliveries_retried_total", "counter",
+			"Attempts after which another was scheduled.", (double)s->retried);
+	one(out, "callhook_connections_reused_total", "counter", "Attempts over a connection kept alive.",
+			(double)s->reused);
+	one(out, "callhook_claims_total", "counter", "Reads of due deliveries from the store.",
+			(double)s->claims);
+	one(out, "callhook_claimed_total", "counter", "Deliveries read that way.", (double)s->claimed);
+	one(out, "callhook_overflowed_total", "counter",
+			"Fresh deliveries left to the store for want of room.", (double)s->overflowed);
+	one(out, "callhook_in_flight", "gauge", "Attempts under way.", (double)s->in_flight);
+	one(out, "callhook_lanes", "gauge", "Webhooks that the delivery loops know.", (double)s->lanes);
+	one(out, "callhook_held_deliveries", "gauge", "Deliveries held in memory.", (double)s->held);
+	one(out, "callhook_held_body_bytes", "gauge", "Bytes of bodies held in memory for delivery.",
+			(double)s->body_bytes);
+}
+
+/* ---- the store ---- */
+
+static double load(const atomic_ullong *counter)
+{
+	return (double)atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void put_store(struct ch_buf *out, const struct store_stats *s)
+{
+	one(out, "callhook_store_commits_total", "counter", "Transactions committed.", load(&s->commits));
+	one(out, "callhook_store_commit_seconds_total", "counter", "Time spent in transactions.",
+			load(&s->commit_us) / 1e6);
+	one(out, "callhook_store_requests_total", "counter", "Writes in those transactions.", load(&s->rows));
+	one(out, "callhook_store_failures_total", "counter", "Transactions that failed as a whole.",
+			load(&s->failures));
+	one(out, "callhook_store_reads_total", "counter", "Reads.", load(&s->reads));
+	one(out, "callhook_store_queued", "gauge", "Writes that wait.", (double)atomic_load(&s->queued));
+	one(out, "callhook_store_writable", "gauge", "1, or 0 while the store refuses writes.",
+			atomic_load(&s->last_error) == 0);
+}
+
+/* ---- the API ---- */
+
+static void put_routes(struct ch_buf *out, const struct api *a)
+{
+	head(out, "callhook_api_requests_total", "counter",
+			"Requests answered, by route and class of status.");
+	for (size_t i = 0; i <= api_route_count; i++) {
+		const struct route *route = i < api_route_count ? &api_routes[i] : NULL;
+		for (int class = 1; class < API_STATUS_CLASSES; class ++) {
+			if (a->stats[i].answers[class] == 0)
+				continue;
+			ch_buf_addf(out,
+					"callhook_api_requests_total{method=\"%s\",route=\"%s\",class=\"%"
+					"dxx\"} %llu\n",
+					route ? route->method : "", route ? route->pattern : "", class,
+					(unsigned long long)a->stats[i].answers[class]);
+		}
+	}
+	head(out, "callhook_api_request_seconds_total", "counter", "Time from request to answer, by route.");
+	for (size_t i = 0; i < api_route_count; i++)
+		if (a->stats[i].time_ms > 0)
+			ch_buf_addf(out,
+					"callhook_api_request_seconds_total{method=\"%s\",route=\"%s\"} "
+					"%.3f\n",
+					api_routes[i].method, api_routes[i].pattern,
+					(double)a->stats[i].time_ms / 1000.0);
+	head(out, "callhook_import_lines_total", "counter", "Lines of imports answered, by class of status.");
+	for (int class = 2; class < API_STATUS_CLASSES; class ++)
+		ch_buf_addf(out, "callhook_import_lines_total{class=\"%dxx\"} %llu\n", class,
+				(unsigned long long)a->import_lines[class]);
+	one(out, "callhook_api_requests_under_way", "gauge", "Requests not yet answered.", (double)a->busy);
+}
+
+static void put_process(struct ch_buf *out, const struct api *a)
+{
+	int64_t up_ms = ch_clock_mono(&a->conf.clock).ms - a->started_mono.ms;
+
+	head(out, "callhook_build_info", "gauge", "The version that runs.");
+	ch_buf_addf(out, "callhook_build_info{version=\"%s\"} 1\n", a->conf.version ? a->conf.version : "");
+	one(out, "callhook_uptime_seconds", "gauge", "Time since the start.", (double)up_ms / 1000.0);
+	head(out, "process_start_time_seconds", "gauge", "Start time of the process since the Unix epoch.");
+	ch_buf_addf(out, "process_start_time_seconds %.3f\n", (double)a->started.ms / 1000.0);
+	one(out, "callhook_stopping", "gauge", "1 while the process finishes its work before it ends.",
+			a->is_stopping);
+}
+
+void metrics_write(struct ch_buf *out, const struct api *a, const struct ledger *ledger)
+{
+	struct engine_sum sum = {0};
+
+	for (int i = 0; i < a->conf.workers->count; i++)
+		add_engine(&sum, worker_stats(a->conf.workers->items[i]));
+	put_process(out, a);
+	if (ledger)
+		put_ledger(out, ledger);
+	put_engine(out, &sum);
+	if (a->conf.store_stats)
+		put_store(out, a->conf.store_stats);
+	put_routes(out, a);
+}

@@ -1,0 +1,56 @@
+#include <string.h>
+
+#include "api/api_core.h"
+#include "api/handlers.h"
+#include "api/metrics.h"
+
+/* Query parameters are let pass here: a prober's cache buster is no reason to take a process out. */
+
+void operations_health(struct api_request *r)
+{
+	static const char text[] = "{\"status\":\"ok\"}";
+
+	api_reply(r, &(struct http_response){.status = 200,
+				     .content_type = "application/json",
+				     .text = text,
+				     .text_len = sizeof(text) - 1});
+}
+
+void operations_ready(struct api_request *r)
+{
+	const struct store_stats *stats = r->api->conf.store_stats;
+	int code = stats ? atomic_load(&stats->last_error) : 0;
+
+	if (r->api->is_stopping)
+		api_problem(r, 503, "the server is stopping");
+	else if (code == CH_EFULL)
+		api_problem(r, 503, "the store refuses writes: the disk is full");
+	else if (code != 0)
+		api_problem(r, 503, "the store refuses writes: %s", ch_err_name(code));
+	else
+		operations_health(r);
+}
+
+static void ledger_done(struct store_request *s)
+{
+	struct api_request *r = api_request_of(s);
+	struct ch_buf out;
+
+	ch_buf_init(&out, API_JSON_MAX);
+	metrics_write(&out, r->api, s->result == 0 ? &s->u.ledger.out.ledger : NULL);
+	if (out.err)
+		api_out_of_memory(r);
+	else
+		api_reply(r, &(struct http_response){.status = 200,
+					     .content_type = METRICS_CONTENT_TYPE,
+					     .text = out.data,
+					     .text_len = out.len});
+	ch_buf_fini(&out);
+}
+
+void operations_metrics(struct api_request *r)
+{
+	api_begin_store(r, STORE_LEDGER);
+	r->store.u.ledger.in.account = 0;
+	api_submit(r, ledger_done);
+}

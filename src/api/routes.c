@@ -1,0 +1,93 @@
+#include "api/routes.h"
+
+#include <string.h>
+
+#include "api/handlers.h"
+
+/* clang-format off */
+const struct route api_routes[] = {
+	{"PUT", "/v1/calls/{id}", ROUTE_ACCOUNT, SCOPE_CALLS_WRITE, ROUTE_JSON, ROUTE_LIMIT_CALL, calls_put},
+	{"GET", "/v1/calls/{id}", ROUTE_ACCOUNT, SCOPE_CALLS_READ, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, calls_get},
+	{"POST", "/v1/calls/import", ROUTE_ACCOUNT, SCOPE_CALLS_WRITE, ROUTE_NDJSON, ROUTE_LIMIT_IMPORT, import_post},
+	{"GET", "/v1/webhooks", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_READ, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, webhooks_list},
+	{"POST", "/v1/webhooks", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_JSON, ROUTE_LIMIT_SMALL, webhooks_post},
+	{"GET", "/v1/webhooks/{id}", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_READ, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, webhooks_get},
+	{"PATCH", "/v1/webhooks/{id}", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_MERGE_PATCH, ROUTE_LIMIT_SMALL, webhooks_patch},
+	{"DELETE", "/v1/webhooks/{id}", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, webhooks_delete},
+	{"POST", "/v1/webhooks/{id}/secret", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_MAYBE_JSON, ROUTE_LIMIT_SMALL, secrets_post},
+	{"DELETE", "/v1/webhooks/{id}/secret", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, secrets_delete},
+	{"GET", "/v1/deliveries", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_READ, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, deliveries_list},
+	{"GET", "/v1/deliveries/{id}", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_READ, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, deliveries_get},
+	{"GET", "/healthz", ROUTE_OPEN, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, operations_health},
+	{"GET", "/readyz", ROUTE_OPEN, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, operations_ready},
+	{"GET", "/metrics", ROUTE_OPEN, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, operations_metrics},
+};
+/* clang-format on */
+
+const size_t api_route_count = sizeof(api_routes) / sizeof(api_routes[0]);
+
+/* Does path have this pattern? param: where the segment for the braces lies. */
+static bool matches(const char *pattern, const char *path, struct route_match *m)
+{
+	m->param = NULL;
+	m->param_len = 0;
+	while (*pattern) {
+		if (*pattern != '{') {
+			if (*pattern++ != *path++)
+				return false;
+			continue;
+		}
+		pattern += strcspn(pattern, "}") + 1;
+		m->param = path;
+		m->param_len = strcspn(path, "/");
+		if (m->param_len == 0)
+			return false;
+		path += m->param_len;
+	}
+	return *path == '\0';
+}
+
+/* The pattern that this path goes by; NULL: none. */
+static const char *find_pattern(const char *path, struct route_match *m)
+{
+	const char *found = NULL;
+	for (size_t i = 0; i < api_route_count; i++) {
+		struct route_match one = {0};
+		if (!matches(api_routes[i].pattern, path, &one))
+			continue;
+		if (found && one.param)
+			continue;
+		found = api_routes[i].pattern;
+		m->param = one.param;
+		m->param_len = one.param_len;
+		if (!one.param)
+			break;
+	}
+	return found;
+}
+
+struct route_match route_find(const char *method, const char *path)
+{
+	struct route_match m = {0};
+	const char *pattern = find_pattern(path, &m);
+
+	m.has_path = pattern != NULL;
+	for (size_t i = 0; pattern && i < api_route_count; i++)
+		if (strcmp(api_routes[i].pattern, pattern) == 0 && strcmp(api_routes[i].method, method) == 0)
+			m.route = &api_routes[i];
+	return m;
+}
+
+void route_allow(const char *path, struct ch_buf *out)
+{
+	struct route_match m = {0};
+	const char *pattern = find_pattern(path, &m);
+
+	for (size_t i = 0; pattern && i < api_route_count; i++) {
+		if (strcmp(api_routes[i].pattern, pattern) != 0)
+			continue;
+		ch_buf_addf(out, "%s%s", out->len ? ", " : "", api_routes[i].method);
+		if (strcmp(api_routes[i].method, "GET") == 0)
+			ch_buf_adds(out, ", HEAD");
+	}
+}

@@ -1,0 +1,54 @@
+#include "api/webhook_change.h"
+
+#define TRIES_MAX 5
+
+static void read_webhook(struct api_request *r);
+
+static void written(struct store_request *s)
+{
+	struct api_request *r = api_request_of(s);
+	struct webhook_change *c = r->change;
+
+	if (s->result == 0)
+		c->finished(r);
+	else if (s->result == CH_ECONFLICT && ++c->tries < TRIES_MAX)
+		read_webhook(r);
+	else
+		api_store_problem(r, "webhook");
+}
+
+static void was_read(struct store_request *s)
+{
+	struct api_request *r = api_request_of(s);
+	struct webhook_change *c = r->change;
+
+	if (s->result != 0) {
+		api_store_problem(r, "webhook");
+		return;
+	}
+	struct webhook w = s->u.webhook_get.out.row.webhook;
+	s->u.webhook_get.out.row.webhook = (struct webhook){0};
+	c->parked = s->u.webhook_get.out.row.counts.parked;
+	if (!c->apply(r, &w)) {
+		webhook_fini(&w);
+		return;
+	}
+	api_begin_store(r, STORE_WEBHOOK_UPDATE);
+	r->store.u.webhook_update.in.webhook = w;
+	api_submit(r, written);
+}
+
+static void read_webhook(struct api_request *r)
+{
+	api_begin_store(r, STORE_WEBHOOK_GET);
+	r->store.u.webhook_get.in.account = r->caller.account->number;
+	r->store.u.webhook_get.in.id = r->id;
+	api_submit(r, was_read);
+}
+
+void webhook_change(struct api_request *r, struct webhook_change *c)
+{
+	c->tries = 0;
+	r->change = c;
+	read_webhook(r);
+}

@@ -1,0 +1,15 @@
+/* Each test file's group: runs it and returns how many tests failed. */
+#ifndef TESTS_API_GROUPS_H
+#define TESTS_API_GROUPS_H
+
+int group_http_head(void);
+int group_http_server(void);
+int group_parts(void);
+int group_calls(void);
+int group_import(void);
+int group_webhooks(void);
+int group_deliveries(void);
+int group_operations(void);
+int group_flight(void);
+
+#endif

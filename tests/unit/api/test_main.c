@@ -1,0 +1,17 @@
+#include "groups.h"
+
+int main(void)
+{
+	int failed = 0;
+
+	failed += group_http_head();
+	failed += group_http_server();
+	failed += group_parts();
+	failed += group_calls();
+	failed += group_import();
+	failed += group_webhooks();
+	failed += group_deliveries();
+	failed += group_operations();
+	failed += group_flight();
+	return failed;
+}
