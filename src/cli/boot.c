@@ -1,0 +1,214 @@
+#include "cli/boot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+#define API_KEY_BYTES 32
+
+/* The asker waits for the port to have run something, and the answer is all that can come. */
+static void answered(struct store_request *r)
+{
+}
+
+/* Submits and waits for the answer: no loop runs yet, and the port has no other traffic. */
+static int boot_ask(
+		struct store_client *store, struct ch_port *port, struct store_request *r, struct ch_err *err)
+{
+	struct ch_list items;
+	struct ch_list *n;
+
+	ch_list_init(&items);
+	store_submit(store, r);
+	while (ch_queue_take_wait(&port->queue, &items, -1) == 0)
+		;
+	while ((n = ch_list_pop_front(&items)) != NULL) {
+		struct ch_msg *m = CH_CONTAINER_OF(n, struct ch_msg, link);
+		m->run(m);
+	}
+	if (r->result != 0)
+		return ch_err_set(err, r->result, "the store: %s",
+				r->err.text[0] ? r->err.text : ch_err_name(r->result));
+	return 0;
+}
+
+static void make_api_key(const struct ch_rand *rand, char out[BOOT_KEY_TEXT_MAX])
+{
+	uint8_t bytes[API_KEY_BYTES];
+	char hex[2 * API_KEY_BYTES];
+
+	ch_rand_fill(rand, bytes, sizeof(bytes));
+	ch_hex(bytes, sizeof(bytes), hex);
+	snprintf(out, BOOT_KEY_TEXT_MAX, "chk_%.*s", (int)sizeof(hex), hex);
+	ch_wipe(bytes, sizeof(bytes));
+	ch_wipe(hex, sizeof(hex));
+}
+
+static int make_default(struct store_client *store, struct ch_port *port, struct ch_clock clock,
+		const struct ch_rand *rand, const char *preset_key, struct boot_accounts *ret,
+		struct ch_err *err)
+{
+	struct store_request r;
+	struct account *a;
+	int rc;
+
+	store_request_init(&r, STORE_ACCOUNT_CREATE, port, answered);
+	a = &r.u.account_create.in.account;
+	snprintf(a->id, sizeof(a->id), "default");
+	a->created_ms = ch_clock_wall(&clock).ms;
+	make_api_key(rand, ret->keys[0]);
+	make_api_key(rand, ret->keys[1]);
+	for (int i = 0; i < ACCOUNT_KEYS; i++) {
+		const char *key = i == 0 && preset_key ? preset_key : ret->keys[i];
+		ch_sha256(key, strlen(key), a->key_sha256[i]);
+	}
+	if (preset_key)
+		ret->keys[0][0] = 0;
+	rc = boot_ask(store, port, &r, err);
+	store_request_fini(&r);
+	ret->made_default = rc == 0;
+	return rc;
+}
+
+int boot_accounts(struct store_client *store, struct ch_port *port, struct ch_clock clock,
+		const struct ch_rand *rand, const char *preset_key, struct boot_accounts *ret,
+		struct ch_err *err)
+{
+	struct store_request r;
+	int rc = 0;
+
+	*ret = (struct boot_accounts){0};
+	for (int pass = 0; rc == 0 && pass < 2; pass++) {
+		store_request_init(&r, STORE_ACCOUNT_LIST, port, answered);
+		rc = boot_ask(store, port, &r, err);
+		ret->accounts = r.u.account_list.out.accounts;
+		ret->count = r.u.account_list.out.count;
+		r.u.account_list.out.accounts = NULL;
+		store_request_fini(&r);
+		if (rc != 0 || ret->count > 0)
+			break;
+		ch_free(ret->accounts);
+		ret->accounts = NULL;
+		rc = make_default(store, port, clock, rand, preset_key, ret, err);
+	}
+	if (rc != 0)
+		boot_accounts_fini(ret);
+	return rc;
+}
+
+void boot_accounts_fini(struct boot_accounts *a)
+{
+	ch_free(a->accounts);
+	ch_wipe(a->keys, sizeof(a->keys));
+	*a = (struct boot_accounts){0};
+}
+
+static int make_key_file(const char *path, const uint8_t key[CH_SEAL_KEY_BYTES], struct ch_err *err)
+{
+	char text[2 * CH_SEAL_KEY_BYTES + 1];
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	bool ok;
+
+	if (fd < 0)
+		return ch_err_set(err, CH_EIO, "the key file %s can't be made: %s", path, strerror(errno));
+	ch_hex(key, CH_SEAL_KEY_BYTES, text);
+	text[sizeof(text) - 1] = '\n';
+	ok = write(fd, text, sizeof(text)) == (ssize_t)sizeof(text) && fsync(fd) == 0;
+	ok = close(fd) == 0 && ok;
+	ch_wipe(text, sizeof(text));
+	if (!ok) {
+		ch_err_set(err, CH_EIO, "the key file %s can't be written: %s", path, strerror(errno));
+		unlink(path);
+		return CH_EIO;
+	}
+	return 0;
+}
+
+static int read_key_file(int fd, const char *path, uint8_t ret[CH_SEAL_KEY_BYTES], struct ch_err *err)
+{
+	char text[2 * CH_SEAL_KEY_BYTES + 2];
+	ssize_t got = read(fd, text, sizeof(text));
+	struct stat st;
+
+	if (got < 0 || fstat(fd, &st) != 0)
+		return ch_err_set(err, CH_EIO, "the key file %s: %s", path, strerror(errno));
+	if (st.st_mode & 077)
+		return ch_err_set(
+				err, CH_EINVAL, "the key file %s can be read by others; chmod 600 it", path);
+	while (got > 0 && (text[got - 1] == '\n' || text[got - 1] == '\r'))
+		got--;
+	if (got != 2 * CH_SEAL_KEY_BYTES || ch_unhex(text, (size_t)got, ret) != 0)
+		return ch_err_set(err, CH_EINVAL, "the key file %s does not hold 64 hex digits", path);
+	ch_wipe(text, sizeof(text));
+	return 0;
+}
+
+static int load_key(const char *path, bool may_make, const struct ch_rand *rand,
+		uint8_t ret[CH_SEAL_KEY_BYTES], struct ch_err *err)
+{
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	int rc;
+
+	if (fd >= 0) {
+		rc = read_key_file(fd, path, ret, err);
+		close(fd);
+		return rc;
+	}
+	if (path && errno != ENOENT)
+		return ch_err_set(err, CH_EIO, "the key file %s can't be opened: %s", path, strerror(errno));
+	if (path && !may_make)
+		return ch_err_set(err, CH_ENOENT,
+				"the key file %s is not there, but the store holds secrets that were "
+				"encrypted with it",
+				path);
+	ch_rand_fill(rand, ret, CH_SEAL_KEY_BYTES);
+	return path ? make_key_file(path, ret, err) : 0;
+}
+
+static int check_secret(const struct webhook *w, const uint8_t key[CH_SEAL_KEY_BYTES], struct ch_err *err)
+{
+	char id[ID_TEXT_LEN + 1];
+	struct ch_buf plain;
+	uint8_t aad[24];
+	int rc;
+
+	webhook_seal_aad(w, aad);
+	ch_buf_init(&plain, 4096);
+	rc = ch_unseal(key, aad, sizeof(aad), w->secret_sealed, w->secret_sealed_len, &plain);
+	if (plain.data)
+		ch_wipe(plain.data, plain.len);
+	ch_buf_fini(&plain);
+	id_format(&w->id, id);
+	if (rc != 0)
+		return ch_err_set(err, rc,
+				"the secret of webhook %s does not open with this key; is --secret-key-file "
+				"the one this store was made with?",
+				id);
+	return 0;
+}
+
+int boot_key(struct store_client *store, struct ch_port *port, const struct ch_rand *rand, const char *path,
+		uint8_t ret[CH_SEAL_KEY_BYTES], struct ch_err *err)
+{
+	struct store_request r;
+	bool has_secrets = false;
+	int rc;
+
+	store_request_init(&r, STORE_LANES, port, answered);
+	rc = boot_ask(store, port, &r, err);
+	for (size_t i = 0; rc == 0 && i < r.u.lanes.out.count; i++)
+		has_secrets = has_secrets || r.u.lanes.out.webhooks[i].secret_sealed;
+	if (rc == 0)
+		rc = load_key(path, !has_secrets, rand, ret, err);
+	for (size_t i = 0; rc == 0 && i < r.u.lanes.out.count; i++)
+		if (r.u.lanes.out.webhooks[i].secret_sealed)
+			rc = check_secret(&r.u.lanes.out.webhooks[i], ret, err);
+	store_request_fini(&r);
+	return rc;
+}

@@ -1,0 +1,40 @@
+/* cli/boot.h - what serve does before it serves: first account, encryption key.
+ *
+ * Role:      steps that ask the store and wait, on the main thread, before any loop runs.
+ * Errors:    words name the file or the option that is wrong.
+ */
+#ifndef CH_CLI_BOOT_H
+#define CH_CLI_BOOT_H
+
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/err.h"
+#include "base/rand.h"
+#include "model/account.h"
+#include "store/client.h"
+
+#define BOOT_KEY_TEXT_MAX 80 /* a generated API key and its NUL */
+
+struct boot_accounts {
+	struct account *accounts; /* owned */
+	size_t count;
+	bool made_default; /* the store was empty */
+	/* The new account's keys, to be shown once; "" when preset by the caller or not made now. */
+	char keys[ACCOUNT_KEYS][BOOT_KEY_TEXT_MAX];
+};
+
+/* All accounts; on an empty store makes "default" first. preset_key: its primary key, or NULL. */
+int boot_accounts(struct store_client *store, struct ch_port *port, struct ch_clock clock,
+		const struct ch_rand *rand, const char *preset_key, struct boot_accounts *ret,
+		struct ch_err *err) CH_MUST_USE;
+void boot_accounts_fini(struct boot_accounts *a);
+
+/* The key that encrypts webhooks' secrets: 64 hex digits in a file. When the file is not there it is made,
+ * readable by its owner only - unless the store already holds secrets, which a new key could not open. Every
+ * secret in the store must open with it: CH_ECRYPT otherwise. path NULL: a key for this run alone. */
+int boot_key(struct store_client *store, struct ch_port *port, const struct ch_rand *rand, const char *path,
+		uint8_t ret[CH_SEAL_KEY_BYTES], struct ch_err *err) CH_MUST_USE;
+
+#endif

@@ -1,0 +1,43 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const struct cli_command commands[] = {
+		{"serve", "run the service: keep calls, deliver webhooks, answer the API", cli_serve},
+		{"listen", "receive webhooks on this machine, verify and print them", cli_listen},
+		{"send", "sign one call record and POST it to a URL, without a server", cli_send},
+		{"sign", "print the signature headers for a body", cli_sign},
+		{"verify", "say whether a received webhook is valid, and if not, why", cli_verify},
+		{"version", "print the version and those of the libraries", cli_version},
+};
+
+static void usage(FILE *to)
+{
+	fprintf(to, "callhook %s - tells a customer's systems that a phone call has ended\n\n",
+			CALLHOOK_VERSION);
+	fprintf(to, "Usage: callhook COMMAND [options]\n\nCommands:\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fprintf(to, "\ncallhook COMMAND --help shows the options of one, with an example.\n"
+		    "Exit codes: 0 done, 1 failed, 2 wrong usage.\n");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc >= 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help") || !strcmp(argv[1], "-h"))) {
+		usage(stdout);
+		return CLI_DONE;
+	}
+	if (argc < 2) {
+		usage(stderr);
+		return CLI_USAGE;
+	}
+	if (!strcmp(argv[1], "--version"))
+		return cli_version(1, argv + 1);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "callhook: there is no command \"%s\" (see callhook --help)\n", argv[1]);
+	return CLI_USAGE;
+}

@@ -1,0 +1,351 @@
+#include <curl/curl.h>
+#include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/alloc.h"
+#include "cli/boot.h"
+#include "cli/cli.h"
+#include "cli/serve_conf.h"
+
+/* Answers to the API's clients may take this long at the end before the delivery loops are stopped. */
+#define DRAIN_MS 5000
+#define DRAIN_LOOK_MS 10
+
+/* Everything that runs, in the order it is started; stopped the other way round. */
+struct service {
+	struct serve_conf conf;
+	struct ch_clock clock;
+	struct ch_rand rand;
+	struct ch_log log;
+	struct event_base *base;
+	struct ch_port port;
+	bool has_port;
+	struct event *port_event;
+	struct event *signals[2];
+	struct event *drain_timer;
+	struct store_client *store;
+	struct boot_accounts accounts;
+	uint8_t seal_key[CH_SEAL_KEY_BYTES];
+	struct workers workers;
+	struct api *api;
+	struct http_server *http;
+	bool is_stopping;
+	bool has_stopper;
+	struct ch_mono drain_until;
+	pthread_t stopper;
+	struct ch_msg stopped;
+};
+
+static void on_port(evutil_socket_t fd, short what, void *ctx)
+{
+	struct service *s = ctx;
+
+	ch_port_dispatch(&s->port);
+}
+
+static void on_workers_stopped(struct ch_msg *m)
+{
+	struct service *s = CH_CONTAINER_OF(m, struct service, stopped);
+
+	event_base_loopbreak(s->base);
+}
+
+/* Waiting for the delivery loops would block the loop that a second signal comes in on. */
+static void *stop_workers(void *ctx)
+{
+	struct service *s = ctx;
+
+	workers_stop(&s->workers, s->conf.grace_ms);
+	ch_port_post(&s->port, &s->stopped);
+	return NULL;
+}
+
+static void on_drain_look(evutil_socket_t fd, short what, void *ctx)
+{
+	struct service *s = ctx;
+	bool is_quiet = http_server_busy(s->http) == 0 && api_busy(s->api) == 0;
+
+	if (!is_quiet && ch_clock_mono(&s->clock).ms < s->drain_until.ms) {
+		event_add(s->drain_timer, &(struct timeval){.tv_usec = DRAIN_LOOK_MS * 1000});
+		return;
+	}
+	s->stopped.run = on_workers_stopped;
+	s->has_stopper = pthread_create(&s->stopper, NULL, stop_workers, s) == 0;
+	if (!s->has_stopper)
+		stop_workers(s);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *ctx)
+{
+	struct service *s = ctx;
+
+	if (s->is_stopping) {
+		CH_LOG(&s->log, CH_LOG_WARN, "stopping_now", CH_I("signal", number));
+		s->drain_until = ch_clock_mono(&s->clock);
+		for (int i = 0; i < s->workers.count; i++)
+			worker_hurry(s->workers.items[i]);
+		return;
+	}
+	CH_LOG(&s->log, CH_LOG_INFO, "stopping", CH_I("signal", number),
+			CH_I("grace_s", s->conf.grace_ms / 1000));
+	s->is_stopping = true;
+	s->drain_until = (struct ch_mono){ch_clock_mono(&s->clock).ms + DRAIN_MS};
+	api_stopping(s->api);
+	http_server_drain(s->http);
+	on_drain_look(-1, 0, s);
+}
+
+static int start_store(struct service *s, struct ch_err *err)
+{
+	struct store_conf conf = {.clock = s->clock, .rand = s->rand};
+	struct store_threads_conf threads = {.clock = s->clock,
+			.readers = s->conf.readers,
+			.batch_max = 512,
+			.result_wait_ms = 5,
+			.watcher = workers_watcher(&s->workers)};
+	struct store *store = NULL;
+	int rc = store_open(s->conf.store_url, &conf, &store, err);
+
+	if (rc == 0)
+		rc = store_threads_start(&store, &threads, &s->store, err);
+	if (rc != 0 && store)
+		store_close(&store);
+	if (rc == 0)
+		rc = boot_key(s->store, &s->port, &s->rand, *s->conf.key_path ? s->conf.key_path : NULL,
+				s->seal_key, err);
+	if (rc == 0)
+		rc = boot_accounts(
+				s->store, &s->port, s->clock, &s->rand, s->conf.api_key, &s->accounts, err);
+	return rc;
+}
+
+static int start_workers(struct service *s, struct ch_err *err)
+{
+	struct worker_conf conf = {
+			.engine = {.clock = s->clock,
+					.rand = s->rand,
+					.store = s->store,
+					.schedule = s->conf.schedule,
+					.url_rules = s->conf.url_rules,
+					.user_agent = "callhook/" CALLHOOK_VERSION,
+					.max_in_flight = s->conf.max_in_flight,
+					.body_budget_bytes = s->conf.body_budget_bytes,
+					.log = &s->log},
+			.transport = {.clock = s->clock,
+					.addresses = s->conf.addresses,
+					.ca_file = s->conf.ca_file,
+					.egress_proxy = s->conf.egress_proxy,
+					.connect_timeout_ms = 5000,
+					.idle_ms = 60000,
+					.dns_servers = s->conf.dns_servers[0] ? s->conf.dns_servers : NULL},
+	};
+	int rc = 0;
+
+	memcpy(conf.engine.seal_key, s->seal_key, sizeof(s->seal_key));
+	s->workers.items = ch_calloc((size_t)s->conf.workers, sizeof(*s->workers.items));
+	if (!s->workers.items)
+		return ch_err_set(err, CH_ENOMEM, "out of memory");
+	while (rc == 0 && s->workers.count < s->conf.workers) {
+		rc = worker_create(&conf, s->workers.count, s->conf.workers,
+				&s->workers.items[s->workers.count], err);
+		s->workers.count += rc == 0;
+	}
+	for (int i = 0; rc == 0 && i < s->workers.count; i++)
+		worker_start(s->workers.items[i]);
+	ch_wipe(conf.engine.seal_key, sizeof(conf.engine.seal_key));
+	return rc;
+}
+
+static int start_api(struct service *s, struct ch_err *err)
+{
+	struct api_conf conf = {.base = s->base,
+			.clock = s->clock,
+			.rand = s->rand,
+			.log = &s->log,
+			.store = s->store,
+			.store_stats = store_threads_stats(s->store),
+			.port = &s->port,
+			.workers = &s->workers,
+			.url_rules = s->conf.url_rules,
+			.operator_token = s->conf.operator_token,
+			.accounts = s->accounts.accounts,
+			.account_count = s->accounts.count,
+			.call_max_bytes = s->conf.call_max_bytes,
+			.import_max_bytes = 16 * 1024 * 1024,
+			.max_webhooks = s->conf.max_webhooks,
+			.version = CALLHOOK_VERSION};
+	struct http_server_conf http = {.base = s->base,
+			.clock = s->clock,
+			.host = s->conf.host,
+			.port = s->conf.port,
+			.listen_fd = -1,
+			.body_max_bytes = s->conf.call_max_bytes,
+			.body_max_of = api_body_max_of,
+			.log = &s->log,
+			.handle = api_handle};
+	int rc;
+
+	memcpy(conf.seal_key, s->seal_key, sizeof(s->seal_key));
+	rc = api_create(&conf, &s->api, err);
+	ch_wipe(conf.seal_key, sizeof(conf.seal_key));
+	http.ctx = s->api;
+	if (rc == 0)
+		rc = http_server_start(&http, &s->http, err);
+	return rc;
+}
+
+static int start_loop(struct service *s, struct ch_err *err)
+{
+	static const int numbers[] = {SIGTERM, SIGINT};
+	struct event_config *config = event_config_new();
+	int rc = 0;
+
+	if (config) {
+		event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+		s->base = event_base_new_with_config(config);
+		event_config_free(config);
+	}
+	if (!s->base)
+		return ch_err_set(err, CH_ENOMEM, "out of memory");
+	rc = ch_port_init(&s->port, true, err);
+	s->has_port = rc == 0;
+	if (rc != 0)
+		return rc;
+	s->port_event = event_new(s->base, ch_port_fd(&s->port), EV_READ | EV_PERSIST, on_port, s);
+	s->drain_timer = evtimer_new(s->base, on_drain_look, s);
+	for (int i = 0; i < 2; i++) {
+		s->signals[i] = evsignal_new(s->base, numbers[i], on_signal, s);
+		if (!s->signals[i] || event_add(s->signals[i], NULL) != 0)
+			rc = CH_ENOMEM;
+	}
+	if (rc != 0 || !s->port_event || !s->drain_timer)
+		return ch_err_set(err, CH_ENOMEM, "out of memory");
+	return 0;
+}
+
+/* Threads started in between inherit the blocked signals; the loop's thread alone takes them. */
+static int start(struct service *s, struct ch_err *err)
+{
+	sigset_t mine;
+	int rc;
+
+	sigemptyset(&mine);
+	sigaddset(&mine, SIGTERM);
+	sigaddset(&mine, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &mine, NULL);
+	rc = start_loop(s, err);
+	if (rc == 0)
+		rc = start_store(s, err);
+	if (rc == 0)
+		rc = start_workers(s, err);
+	if (rc == 0)
+		rc = start_api(s, err);
+	if (rc == 0)
+		event_add(s->port_event, NULL);
+	pthread_sigmask(SIG_UNBLOCK, &mine, NULL);
+	return rc;
+}
+
+static void stop(struct service *s)
+{
+	if (s->has_stopper)
+		pthread_join(s->stopper, NULL);
+	else if (!s->is_stopping)
+		workers_stop(&s->workers, 0);
+	if (s->store)
+		store_client_destroy(&s->store);
+	if (s->api && api_busy(s->api) > 0) {
+		/* Who sent them was not answered, so nothing was promised; there is nobody left to answer. */
+		CH_LOG(&s->log, CH_LOG_WARN, "stopped_with_requests", CH_I("requests", api_busy(s->api)));
+		_exit(CLI_DONE);
+	}
+	for (int i = 0; i < s->workers.count; i++)
+		worker_destroy(&s->workers.items[i]);
+	http_server_destroy(&s->http);
+	api_destroy(&s->api);
+	ch_free(s->workers.items);
+	boot_accounts_fini(&s->accounts);
+	ch_wipe(s->seal_key, sizeof(s->seal_key));
+	for (int i = 0; i < 2; i++)
+		if (s->signals[i])
+			event_free(s->signals[i]);
+	if (s->port_event)
+		event_free(s->port_event);
+	if (s->drain_timer)
+		event_free(s->drain_timer);
+	if (s->has_port)
+		ch_port_fini(&s->port);
+	if (s->base)
+		event_base_free(s->base);
+}
+
+static bool is_loopback(const char *host)
+{
+	return !strncmp(host, "127.", 4) || !strcmp(host, "::1") || !strcmp(host, "localhost");
+}
+
+static void announce(struct service *s)
+{
+	bool is_v6 = strchr(s->conf.host, ':') != NULL;
+
+	if (s->conf.is_dev)
+		printf("\n*** DEVELOPMENT MODE: webhooks may go to loopback addresses and plain http. "
+		       "***\n\n");
+	if (s->accounts.made_default) {
+		printf("Account \"default\" was made. Its API keys are shown this once:\n");
+		for (int i = 0; i < ACCOUNT_KEYS; i++)
+			printf("  %-10s %s\n", i == 0 ? "primary" : "secondary",
+					*s->accounts.keys[i] ? s->accounts.keys[i] : "(as given)");
+		printf("\n");
+	}
+	if (!is_loopback(s->conf.host))
+		fprintf(stderr, "warning: listening on %s without TLS; put a TLS proxy in front\n",
+				s->conf.host);
+	printf("callhook %s is ready on http://%s%s%s:%u\n", CALLHOOK_VERSION, is_v6 ? "[" : "", s->conf.host,
+			is_v6 ? "]" : "", http_server_port(s->http));
+	fflush(stdout);
+	CH_LOG(&s->log, CH_LOG_INFO, "ready", CH_S("listen", s->conf.host),
+			CH_I("port", http_server_port(s->http)), CH_S("store", s->conf.store_url),
+			CH_I("workers", s->conf.workers),
+			CH_I("max_in_flight", (int64_t)s->conf.max_in_flight * s->conf.workers));
+}
+
+int cli_serve(int argc, char **argv)
+{
+	struct service s = {.clock = ch_clock_system(), .rand = ch_rand_system()};
+	struct ch_err err = {0};
+	struct opts o;
+	int rc = opts_parse(&serve_page, argc, argv, &o, &err);
+
+	if (rc == CH_ECANCELED)
+		return CLI_DONE;
+	if (rc != 0)
+		return cli_fail(CLI_USAGE, "serve", "%s", err.text);
+	rc = serve_conf_read(&o, &s.conf, &err);
+	if (rc != 0) {
+		opts_fini(&o);
+		return cli_fail(CLI_USAGE, "serve", "%s", err.text);
+	}
+	s.log = (struct ch_log){
+			.fd = 2, .level = s.conf.log_level, .format = s.conf.log_format, .clock = s.clock};
+	signal(SIGPIPE, SIG_IGN);
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	rc = start(&s, &err);
+	if (rc == 0) {
+		announce(&s);
+		event_base_dispatch(s.base);
+	}
+	stop(&s);
+	if (rc == 0)
+		CH_LOG(&s.log, CH_LOG_INFO, "stopped", CH_S("store", s.conf.store_url));
+	curl_global_cleanup();
+	libevent_global_shutdown();
+	opts_fini(&o);
+	return rc == 0 ? CLI_DONE : cli_fail(CLI_FAILED, "serve", "%s", err.text);
+}

@@ -1,0 +1,231 @@
+#include "cli/serve_conf.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "cli/cli.h"
+#include "model/call_codec.h"
+
+static const struct opt_spec specs[] = {
+		{.name = "listen",
+				.arg = "HOST:PORT",
+				.fallback = "127.0.0.1:8080",
+				.help = "where the API listens"},
+		{.name = "store",
+				.arg = "URL",
+				.fallback = "sqlite:callhook.db",
+				.help = "sqlite:PATH, or memory: to try things"},
+		{.name = "secret-key-file",
+				.arg = "FILE",
+				.help = "the key that encrypts webhooks' secrets; made when missing "
+					"[PATH.key beside the database]"},
+		{.name = "api-key",
+				.arg = "TEXT",
+				.help = "first key of account \"default\" when the store is new; generated "
+					"and printed if absent"},
+		{.name = "operator-token",
+				.arg = "TEXT",
+				.help = "acts for any account, as Authorization: Bearer (32+ characters)"},
+		{.name = "dev", .help = "for a laptop: webhooks may go to loopback addresses and plain http"},
+		{.name = "allow-http", .help = "webhook URLs may be plain http"},
+		{.name = "allow-network",
+				.arg = "CIDR",
+				.help = "webhooks may go to these private addresses",
+				.repeats = true},
+		{.name = "ca-file",
+				.arg = "FILE",
+				.help = "one more certificate authority for webhooks, PEM"},
+		{.name = "egress-proxy",
+				.arg = "URL",
+				.help = "send all webhooks through this proxy, which then checks addresses"},
+		{.name = "dns-server",
+				.arg = "HOST:PORT",
+				.help = "ask this name server instead of the system's",
+				.repeats = true},
+		{.name = "retry-schedule",
+				.arg = "LIST",
+				.fallback = "5s,30s,2m,10m,30m,1h,3h,6h,12h,24h,24h",
+				.help = "pauses after the first try"},
+		{.name = "max-in-flight",
+				.arg = "N",
+				.help = "attempts at once, at most [10000, or the file limit less 512]"},
+		{.name = "body-memory",
+				.arg = "MIB",
+				.fallback = "64",
+				.help = "memory for bodies that wait to be sent"},
+		{.name = "workers", .arg = "N", .fallback = "1", .help = "delivery loops"},
+		{.name = "store-readers", .arg = "N", .fallback = "2", .help = "threads that read the store"},
+		{.name = "max-call-bytes",
+				.arg = "BYTES",
+				.fallback = "1048576",
+				.help = "the largest call record"},
+		{.name = "max-webhooks",
+				.arg = "N",
+				.fallback = "50",
+				.help = "webhooks an account may have"},
+		{.name = "grace",
+				.arg = "SECONDS",
+				.fallback = "20",
+				.help = "at the end, time for what is in flight"},
+		{.name = "log-level",
+				.arg = "LEVEL",
+				.fallback = "info",
+				.help = "debug, info, warn or error"},
+		{.name = "log-format",
+				.arg = "FORMAT",
+				.fallback = "text",
+				.help = "text (key=value) or json"},
+		{0},
+};
+
+const struct opts_page serve_page = {
+		.command = "serve",
+		.usage = "[options]",
+		.about = "Runs the service: accepts call records, keeps them, answers the API and delivers "
+			 "webhooks.\n"
+			 "SIGTERM or Ctrl-C stops it after what is in flight; a second one at once.",
+		.example = "  callhook serve --listen 127.0.0.1:8080 --store "
+			   "sqlite:/var/lib/callhook/callhook.db",
+		.specs = specs,
+		.uses_config = true,
+};
+
+static int read_network(const struct opts *o, int i, struct serve_conf *c, struct ch_err *err)
+{
+	const char *text = opts_at(o, "allow-network", i);
+
+	if (network_parse(text, strlen(text), &c->networks[c->addresses.allowed_count]) != 0)
+		return ch_err_set(err, CH_EINVAL,
+				"%s: \"%s\" is no network; write it as 10.1.0.0/16 or fd00::/8",
+				opts_origin(o, "allow-network", i), text);
+	c->addresses.allowed_count++;
+	return 0;
+}
+
+static int read_safety(const struct opts *o, struct serve_conf *c, struct ch_err *err)
+{
+	static const char *const loopback[] = {"127.0.0.0/8", "::1/128"};
+	int rc = 0;
+
+	c->is_dev = opts_has(o, "dev");
+	for (int i = 0; rc == 0 && i < opts_count(o, "allow-network"); i++)
+		rc = read_network(o, i, c, err);
+	for (int i = 0; rc == 0 && c->is_dev && i < 2; i++)
+		rc = network_parse(
+				loopback[i], strlen(loopback[i]), &c->networks[c->addresses.allowed_count++]);
+	for (int i = 0; i < opts_count(o, "dns-server"); i++)
+		c->dns_servers[i] = opts_at(o, "dns-server", i);
+	c->ca_file = opts_get(o, "ca-file");
+	c->egress_proxy = opts_get(o, "egress-proxy");
+	c->addresses.allowed = c->networks;
+	c->url_rules.allow_http = c->is_dev || opts_has(o, "allow-http");
+	c->url_rules.addresses = c->egress_proxy ? NULL : &c->addresses;
+	return rc;
+}
+
+/* The attempts that the limit of open files leaves room for. */
+static int64_t in_flight_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return 256;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	getrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_cur == RLIM_INFINITY || files.rlim_cur > 1000000)
+		return 1000000;
+	return files.rlim_cur > 2 * SERVE_DESCRIPTORS_RESERVED
+			       ? (int64_t)files.rlim_cur - SERVE_DESCRIPTORS_RESERVED
+			       : (int64_t)files.rlim_cur / 2;
+}
+
+static int read_sizes(const struct opts *o, struct serve_conf *c, struct ch_err *err)
+{
+	int64_t limit = in_flight_limit();
+	int64_t workers = 1, readers = 2, in_flight = limit < 10000 ? limit : 10000, memory = 64, bytes = 0,
+		webhooks = 0, grace = 0;
+	int rc = opts_int(o, "workers", 1, SERVE_WORKERS_MAX, &workers, err);
+
+	if (rc == 0)
+		rc = opts_int(o, "store-readers", 1, 16, &readers, err);
+	if (rc == 0 && opts_has(o, "max-in-flight"))
+		rc = opts_int(o, "max-in-flight", workers, limit, &in_flight, err);
+	if (rc == 0)
+		rc = opts_int(o, "body-memory", 1, 1024 * 1024, &memory, err);
+	if (rc == 0)
+		rc = opts_int(o, "max-call-bytes", 1024, 64 * 1024 * 1024, &bytes, err);
+	if (rc == 0)
+		rc = opts_int(o, "max-webhooks", 1, 100000, &webhooks, err);
+	if (rc == 0)
+		rc = opts_int(o, "grace", 0, 3600, &grace, err);
+	c->workers = (int)workers;
+	c->readers = (int)readers;
+	c->max_in_flight = (int)(in_flight / workers);
+	c->body_budget_bytes = (size_t)memory * 1024 * 1024 / (size_t)workers;
+	c->call_max_bytes = (size_t)bytes;
+	c->max_webhooks = (int)webhooks;
+	c->grace_ms = (int)grace * 1000;
+	return rc;
+}
+
+static int read_log(const struct opts *o, struct serve_conf *c, struct ch_err *err)
+{
+	static const char *const levels[] = {"debug", "info", "warn", "error"};
+	const char *level = opts_get(o, "log-level");
+	const char *format = opts_get(o, "log-format");
+	int at = 0;
+
+	while (at < 4 && strcmp(level, levels[at]) != 0)
+		at++;
+	if (at == 4)
+		return ch_err_set(err, CH_EINVAL, "%s: \"%s\" is not debug, info, warn or error",
+				opts_origin(o, "log-level", 0), level);
+	c->log_level = (enum ch_log_level)at;
+	if (strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
+		return ch_err_set(err, CH_EINVAL, "%s: \"%s\" is not text or json",
+				opts_origin(o, "log-format", 0), format);
+	c->log_format = strcmp(format, "json") == 0 ? CH_LOG_JSON : CH_LOG_TEXT;
+	return 0;
+}
+
+static int read_keys(const struct opts *o, struct serve_conf *c, struct ch_err *err)
+{
+	const char *path = opts_get(o, "secret-key-file");
+
+	c->store_url = opts_get(o, "store");
+	c->api_key = opts_get(o, "api-key");
+	c->operator_token = opts_get(o, "operator-token");
+	if (c->api_key && strlen(c->api_key) < 16)
+		return ch_err_set(err, CH_EINVAL, "%s: at least 16 characters", opts_origin(o, "api-key", 0));
+	if (c->operator_token && strlen(c->operator_token) < 32)
+		return ch_err_set(err, CH_EINVAL, "%s: at least 32 characters",
+				opts_origin(o, "operator-token", 0));
+	if (path)
+		snprintf(c->key_path, sizeof(c->key_path), "%s", path);
+	else if (!strncmp(c->store_url, "sqlite:", 7))
+		snprintf(c->key_path, sizeof(c->key_path), "%s.key", c->store_url + 7);
+	return 0;
+}
+
+int serve_conf_read(const struct opts *o, struct serve_conf *ret, struct ch_err *err)
+{
+	int rc;
+
+	*ret = (struct serve_conf){0};
+	if (o->arg_count > 0)
+		return ch_err_set(err, CH_EINVAL, "unexpected argument \"%s\"", o->args[0]);
+	rc = cli_listen_address(o, ret->host, sizeof(ret->host), &ret->port, err);
+	if (rc == 0)
+		rc = read_keys(o, ret, err);
+	if (rc == 0)
+		rc = read_safety(o, ret, err);
+	if (rc == 0)
+		rc = read_sizes(o, ret, err);
+	if (rc == 0)
+		rc = read_log(o, ret, err);
+	if (rc == 0)
+		rc = retry_schedule_parse(opts_get(o, "retry-schedule"), &ret->schedule, err);
+	return rc;
+}

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Builds and runs every test; the last line is `N passed, N failed`.
+
+Steps: all C tests and the fuzz corpora under AddressSanitizer and UndefinedBehaviorSanitizer; the threaded ones again
+under ThreadSanitizer; the end-to-end tests against the real binary. `--long` runs what is too long for every day.
+"""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+JOBS = str(os.cpu_count() or 2)
+CMOCKA_PASSED = re.compile(r"\[  PASSED  \] (\d+) test\(s\)")
+CMOCKA_FAILED = re.compile(r"\[  FAILED  \] (\d+) test\(s\), listed below")
+PLAIN = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
+
+
+class Tally:
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+        self.complaints = []
+
+    def add(self, name, passed, failed):
+        self.passed += passed
+        self.failed += failed
+        if failed or not passed:
+            self.complaints.append(f"{name}: {passed} passed, {failed} failed")
+        print(f"   {name}: {passed} passed, {failed} failed", flush=True)
+
+
+def run(command, **kwargs):
+    print("$ " + " ".join(command), flush=True)
+    return subprocess.run(command, cwd=ROOT, **kwargs).returncode
+
+
+def build(directory, kind):
+    if run(["tools/setup.sh", directory, kind]) or run(["ninja", "-C", directory, "-j", JOBS]):
+        print(f"{directory}: the build failed")
+        print("0 passed, 1 failed")
+        sys.exit(1)
+
+
+def count_output(result, text):
+    """Tests inside one test program; a program that says nothing of its tests is one test itself."""
+    passed = sum(map(int, CMOCKA_PASSED.findall(text)))
+    failed = sum(map(int, CMOCKA_FAILED.findall(text)))
+    for good, bad in PLAIN.findall(text):
+        passed += int(good)
+        failed += int(bad)
+    if result == "OK":
+        return max(passed, 1), failed
+    return passed, max(failed, 1)
+
+
+def meson_tests(tally, directory, arguments, environment):
+    """`meson test` and the counts out of its log. A step that runs no test has failed."""
+    log = os.path.join(ROOT, directory, "meson-logs", "testlog.json")
+    if os.path.exists(log):
+        os.unlink(log)
+    run(["meson", "test", "-C", directory, "--no-rebuild", "--print-errorlogs", "--num-processes", JOBS] + arguments,
+        env={**os.environ, **environment})
+    ran = 0
+    if os.path.exists(log):
+        with open(log, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                entry = json.loads(line)
+                text = (entry.get("stdout") or "") + (entry.get("stderr") or "")
+                tally.add(f"{directory} {entry['name']}", *count_output(entry["result"], text))
+                ran += 1
+    if ran == 0:
+        tally.add(f"{directory} (no test ran)", 0, 1)
+
+
+def pytest_tests(tally, binary, name, arguments):
+    report = os.path.join(ROOT, "build-asan", f"pytest-{name}.xml")
+    if os.path.exists(report):
+        os.unlink(report)
+    run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", report] + arguments,
+        env={**os.environ, "CALLHOOK": os.path.join(ROOT, binary), **SANITIZER})
+    if not os.path.exists(report):
+        tally.add(f"{name} (no report)", 0, 1)
+        return
+    suite = ET.parse(report).getroot().find("testsuite")
+    total, bad = int(suite.get("tests")), int(suite.get("failures")) + int(suite.get("errors"))
+    skipped = int(suite.get("skipped"))
+    tally.add(name, total - bad - skipped, bad + skipped)
+
+
+# The C tests in which more than one thread runs.
+THREADED = ["base", "store_clients", "delivery"]
+
+SANITIZER = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:allocator_may_return_null=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--long", action="store_true", help="more seeds and rounds, up to some hours")
+    parser.add_argument("--only", choices=["c", "tsan", "e2e"], help="one of the steps")
+    options = parser.parse_args()
+    environment = {**SANITIZER, "CALLHOOK_TEST_LONG": "1"} if options.long else SANITIZER
+    started = time.time()
+    tally = Tally()
+
+    build("build-asan", "asan")
+    if options.only in (None, "c"):
+        meson_tests(tally, "build-asan", ["--timeout-multiplier", "20" if options.long else "4"], environment)
+    if options.only in (None, "tsan"):
+        build("build-tsan", "tsan")
+        meson_tests(tally, "build-tsan", THREADED + ["--timeout-multiplier", "8"], environment)
+    if options.only in (None, "e2e"):
+        pytest_tests(tally, "build-asan/callhook", "e2e", ["tests/e2e"])
+        if os.path.exists(os.path.join(ROOT, "build-tsan/callhook")):
+            pytest_tests(tally, "build-tsan/callhook", "e2e-tsan", ["tests/e2e", "-m", "threads"])
+
+    print(f"in {time.time() - started:.0f} s")
+    for complaint in tally.complaints:
+        print("FAILED " + complaint)
+    print(f"{tally.passed} passed, {tally.failed} failed")
+    sys.exit(1 if tally.failed or not tally.passed else 0)
+
+
+if __name__ == "__main__":
+    main()
