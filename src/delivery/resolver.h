@@ -1,8 +1,9 @@
 /* delivery/resolver.h - names to addresses, without blocking, on the loop.
  *
  * Role:      c-ares on libevent with a small cache: an answer is kept for its TTL, at least 1 s and at
- *            most 60 s; failures are not kept. Looks at /etc/hosts as the system does. Two look-ups of one
- *            name at a time share one question. One silent name server delays only the names it serves.
+ *            most 60 s; failures are not kept. Looks at /etc/hosts as the system does, but knows no
+ *            search domain. Two look-ups of one name at a time share one question. One silent name server
+ *            delays only the names it serves.
  * Ownership: a query belongs to the asker (embedded struct) until its callback ran or it was canceled.
  * Threads:   the loop's.
  */

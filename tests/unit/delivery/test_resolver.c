@@ -103,6 +103,24 @@ static void an_answer_is_kept_for_its_ttl(void **state)
 	}
 }
 
+static void a_short_ttl_ends_behind_a_long_one(void **state)
+{
+	struct dns_entry names[] = {
+			{.name = "long.example", .addresses = {"192.0.2.1"}, .ttl = 60},
+			{.name = "short.example", .addresses = {"192.0.2.2"}, .ttl = 1},
+	};
+	struct fixture *f = begin(names, 2, 0);
+	struct ask a;
+	ask_wait(f, &a, "long.example");
+	ask_wait(f, &a, "short.example");
+	f->kit.skew_ms += 2000;
+	ask_wait(f, &a, "short.example");
+	ask_wait(f, &a, "long.example");
+	assert_int_equal(names[0].asked, 1);
+	assert_int_equal(names[1].asked, 2);
+	end(f);
+}
+
 static void failures_are_not_kept(void **state)
 {
 	struct dns_entry names[] = {{.name = "later.example", .later = {"192.0.2.9"}, .ttl = 60}};
@@ -237,6 +255,7 @@ int resolver_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(an_answer_is_kept_for_its_ttl),
+			cmocka_unit_test(a_short_ttl_ends_behind_a_long_one),
 			cmocka_unit_test(failures_are_not_kept),
 			cmocka_unit_test(look_ups_of_one_name_share_a_question),
 			cmocka_unit_test(a_canceled_query_hears_nothing),

@@ -305,15 +305,16 @@ static void what_is_no_answer_is_malformed(void **state)
 	static const struct {
 		const char *name;
 		void (*answer)(struct peer *p);
+		const char *words;
 	} cases[] = {
-			{"endless header", answer_endless_header},
-			{"endless line", answer_endless_line},
-			{"endless status line", answer_endless_status},
-			{"endless hints", answer_endless_hints},
-			{"noise", answer_noise},
-			{"bad chunk", answer_bad_chunk},
-			{"bad length", answer_bad_length},
-			{"other protocol", answer_other_protocol},
+			{"endless header", answer_endless_header, "longer than 65536"},
+			{"endless line", answer_endless_line, "header"},
+			{"endless status line", answer_endless_status, "header"},
+			{"endless hints", answer_endless_hints, "more than 16 informational"},
+			{"noise", answer_noise, "not HTTP/1.1"},
+			{"bad chunk", answer_bad_chunk, "chunks"},
+			{"bad length", answer_bad_length, "malformed"},
+			{"other protocol", answer_other_protocol, "final status"},
 	};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -324,7 +325,7 @@ static void what_is_no_answer_is_malformed(void **state)
 			fail_msg("%s: %s (%s)", cases[i].name,
 					attempt_outcome_name(f->post.job.attempt.outcome),
 					f->post.job.attempt.detail);
-		assert_non_null(f->post.job.attempt.detail);
+		assert_words(&f->post, cases[i].words);
 		assert_null(strstr(f->post.job.attempt.detail, "hidden"));
 	}
 }
@@ -370,6 +371,20 @@ static void an_unfinished_answer_is_a_timeout(void **state)
 	assert_words(&f->post, "not finished");
 	assert_int_equal(f->post.job.attempt.status, 200);
 	assert_true(f->post.job.attempt.answer_len > 0);
+}
+
+/* The first job leaves a timer that rings before the second one's deadline. */
+static void a_later_deadline_outlives_an_earlier_timer(void **state)
+{
+	struct fixture *f = *state;
+	f->post.job.timeout_ms = 50;
+	post_run(&f->kit, &f->post);
+	assert_outcome(&f->post, ATTEMPT_ANSWERED);
+	f->receiver.on_request = answer_nothing;
+	f->post.job.timeout_ms = 120;
+	post_again(&f->post);
+	post_run(&f->kit, &f->post);
+	assert_outcome(&f->post, ATTEMPT_TIMEOUT);
 }
 
 /* ---- connections that end ---- */
@@ -456,6 +471,8 @@ int transport_tests(void)
 					an_endless_answer_is_decided_by_its_status, set_up, tear_down),
 			cmocka_unit_test_setup_teardown(what_is_no_answer_is_malformed, set_up, tear_down),
 			cmocka_unit_test_setup_teardown(an_unfinished_answer_is_a_timeout, set_up, tear_down),
+			cmocka_unit_test_setup_teardown(
+					a_later_deadline_outlives_an_earlier_timer, set_up, tear_down),
 			cmocka_unit_test_setup_teardown(
 					a_connection_that_ends_too_early_is_a_reset, set_up, tear_down),
 			cmocka_unit_test_setup_teardown(

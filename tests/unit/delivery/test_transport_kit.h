@@ -46,6 +46,8 @@ struct receiver {
 };
 
 void receiver_open(struct receiver *r, struct event_base *base, void (*on_request)(struct peer *p));
+/* The same port as another one's, on another address. */
+void receiver_open_beside(struct receiver *r, const struct receiver *other, const char *address);
 void receiver_close(struct receiver *r);
 void peer_send(struct peer *p, const char *text);
 void peer_answer(struct peer *p, int status, const char *headers, const char *body); /* with Content-Length */

@@ -128,6 +128,30 @@ static void the_next_address_is_tried_when_one_refuses(void **state)
 	net_end();
 }
 
+static void the_address_that_worked_is_kept_to(void **state)
+{
+	struct dns_entry names[] = {{.name = "turns.example",
+			.addresses = {"127.0.0.1", "127.0.0.2"},
+			.later = {"127.0.0.2", "127.0.0.1"},
+			.ttl = 0}};
+	struct receiver second;
+	struct post p;
+	struct net *f = net_begin(names, 1);
+	kit_open(&f->kit);
+	receiver_open_beside(&second, &f->receiver, "127.0.0.2");
+	post_init(&p, "http://turns.example:%u/", f->receiver.port);
+	post_run(&f->kit, &p);
+	f->kit.skew_ms += 2000;
+	post_again(&p);
+	post_run(&f->kit, &p);
+	assert_int_equal(names[0].asked, 2);
+	assert_true(p.job.reused_connection);
+	assert_int_equal(second.accepted, 0);
+	post_fini(&p);
+	receiver_close(&second);
+	net_end();
+}
+
 static void a_name_rebound_to_an_inner_address_is_refused(void **state)
 {
 	struct dns_entry names[] = {{.name = "moves.example",
@@ -399,6 +423,7 @@ int transport_names_tests(void)
 			cmocka_unit_test(the_address_is_checked_again_when_it_is_connected_to),
 			cmocka_unit_test(a_name_with_good_and_bad_addresses_uses_the_good),
 			cmocka_unit_test(the_next_address_is_tried_when_one_refuses),
+			cmocka_unit_test(the_address_that_worked_is_kept_to),
 			cmocka_unit_test(a_name_rebound_to_an_inner_address_is_refused),
 			cmocka_unit_test(a_name_that_does_not_exist_is_a_dns_failure),
 			cmocka_unit_test(a_silent_name_server_delays_nobody_else),

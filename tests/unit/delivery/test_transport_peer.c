@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -93,19 +94,32 @@ static void accepted(struct evconnlistener *l, evutil_socket_t fd, struct sockad
 		r->on_accept(p);
 }
 
-void receiver_open(struct receiver *r, struct event_base *base, void (*on_request)(struct peer *p))
+static void listen_at(struct receiver *r, struct event_base *base, struct sockaddr_in at)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(at);
 	memset(r, 0, sizeof(*r));
 	r->base = base;
-	r->on_request = on_request;
 	r->listener = evconnlistener_new_bind(base, accepted, r,
 			LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 64, (struct sockaddr *)&at,
 			sizeof(at));
 	assert_non_null(r->listener);
 	assert_int_equal(getsockname(evconnlistener_get_fd(r->listener), (struct sockaddr *)&at, &len), 0);
 	r->port = ntohs(at.sin_port);
+}
+
+void receiver_open(struct receiver *r, struct event_base *base, void (*on_request)(struct peer *p))
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	listen_at(r, base, at);
+	r->on_request = on_request;
+}
+
+void receiver_open_beside(struct receiver *r, const struct receiver *other, const char *address)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(other->port)};
+	assert_int_equal(inet_pton(AF_INET, address, &at.sin_addr), 1);
+	listen_at(r, other->base, at);
+	r->on_request = other->on_request;
 }
 
 void receiver_close(struct receiver *r)
