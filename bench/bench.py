@@ -46,10 +46,14 @@ def get(url, headers=None):
 
 
 class Receiver:
-    def __init__(self):
-        self.process = subprocess.Popen([os.path.join(BUILD, "bench", "receiver"), "0"], stdout=subprocess.PIPE, text=True)
+    """Endpoints that answer at once: one process, so many addresses."""
+
+    def __init__(self, hosts=1):
+        self.process = subprocess.Popen([os.path.join(BUILD, "bench", "receiver"), str(hosts)],
+                                        stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
-        self.url = f"http://127.0.0.1:{self.port}/"
+        self.urls = [f"http://127.0.0.{i + 1}:{self.port}/" for i in range(hosts)]
+        self.url = self.urls[0]
 
     def count(self):
         return int(get(self.url))
@@ -139,9 +143,9 @@ def measured(callhook, receiver, count, started, cpu_before):
 
 
 def by_import(body, count, run, webhooks):
-    receiver, callhook = Receiver(), Callhook()
-    for _ in range(webhooks):
-        callhook.webhook(receiver.url, concurrency=32)
+    receiver, callhook = Receiver(webhooks), Callhook()
+    for url in receiver.urls:
+        callhook.webhook(url, concurrency=32)
     calls = count // webhooks
     chunks, lines = [], []
     head, tail = body.split(b'"id":"', 1)[0] + b'"id":"', body.split(b'"id":"', 1)[1][36:]

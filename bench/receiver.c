@@ -18,6 +18,7 @@
 
 struct connection {
 	int fd;
+	bool is_listener; /* of the rest only fd is used then */
 	size_t have; /* bytes in data */
 	size_t body_left; /* of the body being skipped */
 	char data[BUFFER_BYTES];
@@ -110,32 +111,50 @@ static void take_connection(int listener, int epoll)
 	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN, .data.ptr = c});
 }
 
-int main(int argc, char **argv)
+/* Listens on 127.0.0.`host`; port 0: any, and *port says which. */
+static int listen_on(unsigned host, uint16_t *port)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000 | host)};
 	socklen_t at_len = sizeof(at);
-	struct epoll_event events[EVENTS_MAX];
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int one = 1;
 
-	at.sin_port = htons((uint16_t)(argc > 1 ? strtoul(argv[1], NULL, 10) : 0));
-	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) != 0 || listen(listener, 1024) != 0 ||
-			getsockname(listener, (struct sockaddr *)&at, &at_len) != 0) {
+	at.sin_port = htons(*port);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 || listen(fd, 1024) != 0 ||
+			getsockname(fd, (struct sockaddr *)&at, &at_len) != 0) {
 		perror("receiver");
-		return 1;
+		exit(1);
 	}
-	printf("%u\n", ntohs(at.sin_port));
+	*port = ntohs(at.sin_port);
+	return fd;
+}
+
+/* Arguments: how many addresses, from 127.0.0.1 on, to listen on. Prints the port, the same on all. */
+int main(int argc, char **argv)
+{
+	static struct connection listeners[64];
+	struct epoll_event events[EVENTS_MAX];
+	unsigned hosts = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 1;
+	uint16_t port = 0;
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	for (unsigned i = 0; i < hosts && i < sizeof(listeners) / sizeof(listeners[0]); i++) {
+		listeners[i].fd = listen_on(i + 1, &port);
+		listeners[i].is_listener = true;
+		epoll_ctl(epoll, EPOLL_CTL_ADD, listeners[i].fd,
+				&(struct epoll_event){.events = EPOLLIN, .data.ptr = &listeners[i]});
+	}
+	printf("%u\n", port);
 	fflush(stdout);
-	epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &(struct epoll_event){.events = EPOLLIN, .data.ptr = NULL});
 	for (;;) {
 		int n = epoll_wait(epoll, events, EVENTS_MAX, -1);
 		for (int i = 0; i < n; i++) {
-			if (events[i].data.ptr)
-				read_some(events[i].data.ptr);
+			struct connection *c = events[i].data.ptr;
+			if (c->is_listener)
+				take_connection(c->fd, epoll);
 			else
-				take_connection(listener, epoll);
+				read_some(c);
 		}
 	}
 }

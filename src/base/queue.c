@@ -49,6 +49,8 @@ int ch_queue_init(struct ch_queue *q, bool with_fd, struct ch_err *err)
 	}
 	ch_list_init(&q->items);
 	q->len = 0;
+	q->wake_at = 0;
+	q->is_urgent = false;
 	q->fd = fd;
 	return 0;
 }
@@ -77,13 +79,17 @@ static void unlock(struct ch_queue *q)
 	CH_ASSERT(rc == 0);
 }
 
-/* Held: the lock. Only the step from empty to not empty wakes the taker: it takes everything, so a
- * second wake-up would cost a system call and find nothing. The write happens under the lock, or
+/* Held: the lock. Only the step from empty to not empty makes the descriptor readable: the taker takes
+ * everything, so a second write would cost a system call and say nothing. It happens under the lock, or
  * a take in between could reset the descriptor before it is set and leave it readable for nothing. */
-static void wake_taker(struct ch_queue *q)
+static void added(struct ch_queue *q, size_t count, bool is_urgent)
 {
-	pthread_cond_signal(&q->wake);
-	if (q->fd < 0)
+	bool was_empty = q->len == 0;
+	q->len += count;
+	q->is_urgent = q->is_urgent || is_urgent;
+	if (q->wake_at > 0 && (is_urgent || q->len >= q->wake_at))
+		pthread_cond_signal(&q->wake);
+	if (q->fd < 0 || !was_empty)
 		return;
 	uint64_t one = 1;
 	ssize_t n = write(q->fd, &one, sizeof(one));
@@ -94,8 +100,15 @@ void ch_queue_push(struct ch_queue *q, struct ch_list *node)
 {
 	lock(q);
 	ch_list_push_back(&q->items, node);
-	if (q->len++ == 0)
-		wake_taker(q);
+	added(q, 1, true);
+	unlock(q);
+}
+
+void ch_queue_push_patient(struct ch_queue *q, struct ch_list *node)
+{
+	lock(q);
+	ch_list_push_back(&q->items, node);
+	added(q, 1, false);
 	unlock(q);
 }
 
@@ -108,9 +121,7 @@ void ch_queue_push_all(struct ch_queue *q, struct ch_list *nodes)
 		return;
 	lock(q);
 	ch_list_splice_back(&q->items, nodes);
-	if (q->len == 0)
-		wake_taker(q);
-	q->len += count;
+	added(q, count, true);
 	unlock(q);
 }
 
@@ -118,6 +129,7 @@ void ch_queue_push_all(struct ch_queue *q, struct ch_list *nodes)
 static size_t take_all(struct ch_queue *q, struct ch_list *into)
 {
 	size_t count = q->len;
+	q->is_urgent = false;
 	if (count == 0)
 		return 0;
 	ch_list_splice_back(into, &q->items);
@@ -145,23 +157,36 @@ static struct timespec deadline_after(int timeout_ms)
 	return (struct timespec){.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
 }
 
-size_t ch_queue_take_wait(struct ch_queue *q, struct ch_list *into, int timeout_ms)
+static bool is_enough(const struct ch_queue *q, size_t many)
+{
+	return q->len >= many || q->is_urgent;
+}
+
+size_t ch_queue_take_many(struct ch_queue *q, struct ch_list *into, size_t many, int timeout_ms)
 {
 	struct timespec until = {0};
+	CH_ASSERT(many >= 1);
 	if (timeout_ms > 0)
 		until = deadline_after(timeout_ms);
 	lock(q);
 	int rc = 0;
-	while (q->len == 0 && timeout_ms != 0 && rc != ETIMEDOUT) {
+	q->wake_at = many;
+	while (!is_enough(q, many) && timeout_ms != 0 && rc != ETIMEDOUT) {
 		if (timeout_ms < 0)
 			rc = pthread_cond_wait(&q->wake, &q->lock);
 		else
 			rc = pthread_cond_timedwait(&q->wake, &q->lock, &until);
 		CH_ASSERT(rc == 0 || rc == ETIMEDOUT);
 	}
+	q->wake_at = 0;
 	size_t count = take_all(q, into);
 	unlock(q);
 	return count;
+}
+
+size_t ch_queue_take_wait(struct ch_queue *q, struct ch_list *into, int timeout_ms)
+{
+	return ch_queue_take_many(q, into, 1, timeout_ms);
 }
 
 int ch_queue_fd(const struct ch_queue *q)

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 
 #define HEADER_TEXT_MAX ((size_t)256 * 1024)
+#define HEADER_TEXT_USUAL 384 /* signed, no own headers */
 
 struct header_writer {
 	struct ch_buf wire; /* a NUL behind each line */
@@ -19,9 +20,14 @@ static void add_header(struct header_writer *w, const char *name, const char *va
 {
 	CH_ASSERT(w->count < FLIGHT_HEADERS_MAX);
 	w->at[w->count++] = w->wire.len;
-	ch_buf_addf(&w->wire, "%s: %s", name, value);
+	ch_buf_adds(&w->wire, name);
+	ch_buf_add(&w->wire, ": ", 2);
+	ch_buf_adds(&w->wire, value);
 	ch_buf_addc(&w->wire, '\0');
-	ch_buf_addf(&w->record, "%s: %s\n", name, shown);
+	ch_buf_adds(&w->record, name);
+	ch_buf_add(&w->record, ": ", 2);
+	ch_buf_adds(&w->record, shown);
+	ch_buf_addc(&w->record, '\n');
 }
 
 static void add_own(struct header_writer *w, const struct webhook *hook)
@@ -61,6 +67,8 @@ int flight_set_headers(struct flight *f, const struct engine_conf *conf, struct 
 
 	ch_buf_init(&w.wire, HEADER_TEXT_MAX);
 	ch_buf_init(&w.record, HEADER_TEXT_MAX);
+	(void)ch_buf_reserve(&w.wire, HEADER_TEXT_USUAL);
+	(void)ch_buf_reserve(&w.record, HEADER_TEXT_USUAL);
 	id_format(&d->id, id);
 	snprintf(timestamp, sizeof(timestamp), "%" PRId64, now_s);
 	add_header(&w, "Content-Type", "application/json", "application/json");

@@ -64,7 +64,10 @@ static void threads_submit(struct store_client *base, struct store_request *r)
 	is_late = c->is_stopping;
 	if (!is_late && store_kind_is_write(r->kind)) {
 		atomic_fetch_add(&c->stats.queued, 1);
-		ch_queue_push(&c->writes, &r->msg.link);
+		if (r->kind == STORE_ATTEMPT)
+			ch_queue_push_patient(&c->writes, &r->msg.link);
+		else
+			ch_queue_push(&c->writes, &r->msg.link);
 	} else if (!is_late) {
 		ch_list_push_back(&c->reads, &r->msg.link);
 		pthread_cond_signal(&c->read_wake);
@@ -106,7 +109,16 @@ static void *reader_main(void *arg)
 
 /* writer thread */
 
-/* Moves what was submitted to its line; waits up to wait_ms (-1: for ever) while there is nothing. */
+/* How many more results make it worth to begin before their time is over. */
+static size_t company_wanted(const struct threads_client *c)
+{
+	if (c->turns.len == 0 || c->turns.len >= c->conf.batch_max)
+		return 1;
+	return c->conf.batch_max - c->turns.len;
+}
+
+/* Moves what was submitted to its line; waits up to wait_ms (-1: for ever) while there is nothing, or only
+ * results that wait for company: those must not wake this thread one by one. */
 static size_t fetch(struct threads_client *c, int wait_ms)
 {
 	struct ch_list items, *n;
@@ -114,7 +126,7 @@ static size_t fetch(struct threads_client *c, int wait_ms)
 
 	ch_list_init(&items);
 	count = wait_ms == 0 ? ch_queue_take(&c->writes, &items)
-			     : ch_queue_take_wait(&c->writes, &items, wait_ms);
+			     : ch_queue_take_many(&c->writes, &items, company_wanted(c), wait_ms);
 	while ((n = ch_list_pop_front(&items)) != NULL) {
 		if (n == &c->stop)
 			c->has_stopped = true;

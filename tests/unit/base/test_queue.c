@@ -216,6 +216,28 @@ static void test_out_of_descriptors(void **state)
 	assert_string_equal(err.text, "queue: no eventfd: Too many open files");
 }
 
+static void test_the_patient_wait_for_company(void **state)
+{
+	struct ch_queue q;
+	struct ch_list got;
+	struct ch_list nodes[3];
+	ch_list_init(&got);
+	assert_int_equal(ch_queue_init(&q, true, NULL), 0);
+	ch_queue_push_patient(&q, &nodes[0]);
+	assert_true(is_readable(&q));
+	assert_int_equal(ch_queue_take_many(&q, &got, 2, 1), 1); /* the time was over */
+	ch_queue_push_patient(&q, &nodes[0]);
+	ch_queue_push_patient(&q, &nodes[1]);
+	assert_int_equal(ch_queue_take_many(&q, &got, 2, -1), 2); /* enough */
+	ch_queue_push(&q, &nodes[0]);
+	ch_queue_push_patient(&q, &nodes[1]);
+	assert_int_equal(ch_queue_take_many(&q, &got, 3, -1), 2); /* one that can't wait */
+	ch_queue_push_patient(&q, &nodes[2]);
+	assert_int_equal(ch_queue_take_many(&q, &got, 2, 0), 1); /* and it is forgotten with its take */
+	assert_false(is_readable(&q));
+	ch_queue_fini(&q);
+}
+
 int run_queue(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +245,7 @@ int run_queue(void)
 			cmocka_unit_test(test_push_all_is_one_wake_up),
 			cmocka_unit_test(test_take_appends),
 			cmocka_unit_test(test_wait_gives_up),
+			cmocka_unit_test(test_the_patient_wait_for_company),
 			cmocka_unit_test(test_threads_with_fd),
 			cmocka_unit_test(test_threads_with_condition),
 			cmocka_unit_test(test_fini_must_find_it_empty),
