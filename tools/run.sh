@@ -7,6 +7,7 @@ api=${CALLHOOK_RUN_API:-127.0.0.1:8080}
 receiver=${CALLHOOK_RUN_RECEIVER:-127.0.0.1:9000}
 call=tests/data/seed-call.json
 state=$(mktemp -d)
+touch "$state"/{serve.out,serve.log,listen.out,listen.log}
 pids=()
 
 finish() {
@@ -33,7 +34,7 @@ until grep -q 'is ready on' "$state/serve.out"; do
         cat "$state/serve.out" "$state/serve.log" >&2
         finish 1
     }
-    read -r -t 0.1 <> <(:) || :
+    sleep 0.1
 done
 say "callhook serves on http://$api (development mode, SQLite in $state)"
 
@@ -51,7 +52,7 @@ until grep -q 'listening on' "$state/listen.log"; do
         cat "$state/listen.log" >&2
         finish 1
     }
-    read -r -t 0.1 <> <(:) || :
+    sleep 0.1
 done
 
 say "The voice platform hands over a finished call: PUT /v1/calls/…"
@@ -60,7 +61,7 @@ ask -X PUT "http://$api/v1/calls/$call_id" --data-binary "@$call" -o /dev/null -
 
 until [ -s "$state/listen.out" ] && grep -q '^}' "$state/listen.out"; do
     kill -0 "$listener" "$service" 2>/dev/null || finish 1
-    read -r -t 0.1 <> <(:) || :
+    sleep 0.1
 done
 say "The customer's receiver got:"
 cat "$state/listen.out"
