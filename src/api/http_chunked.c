@@ -3,18 +3,8 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/crypto.h"
 #include "base/err.h"
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 static int extra(struct http_chunked *d, char c, enum http_chunked_state on_cr)
 {
@@ -29,7 +19,7 @@ static int extra(struct http_chunked *d, char c, enum http_chunked_state on_cr)
 
 static int size_char(struct http_chunked *d, char c)
 {
-	int digit = hex_digit(c);
+	int digit = ch_hex_value(c);
 	if (digit >= 0) {
 		if (d->left >> 56)
 			return CH_EINVAL;

@@ -3,19 +3,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/crypto.h"
 #include "base/err.h"
 #include "model/json_utf8.h"
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* Decodes in place. Control characters, bytes that are not UTF-8 and a % without two digits are refused. */
 static int decode(char *text)
@@ -24,8 +14,8 @@ static int decode(char *text)
 	for (const char *p = text; *p; p++) {
 		char c = *p == '+' ? ' ' : *p;
 		if (*p == '%') {
-			int high = hex_digit(p[1]);
-			int low = high < 0 ? -1 : hex_digit(p[2]);
+			int high = ch_hex_value(p[1]);
+			int low = high < 0 ? -1 : ch_hex_value(p[2]);
 			if (low < 0)
 				return CH_EINVAL;
 			c = (char)(high * 16 + low);

@@ -46,6 +46,7 @@ bool ch_ct_equal(const void *a, size_t a_len, const void *b, size_t b_len);
 void ch_wipe(void *p, size_t len);
 
 void ch_hex(const void *data, size_t len, char *out); /* 2 * len characters, lower case, no NUL */
+int ch_hex_value(char c); /* 0..15, either case; -1: no hex digit */
 int ch_unhex(const char *text, size_t len, uint8_t *out) CH_MUST_USE; /* len even; either case */
 size_t ch_base64_len(size_t len); /* with padding */
 void ch_base64(const void *data, size_t len, char *out); /* ch_base64_len, no NUL */

@@ -12,7 +12,7 @@ void ch_hex(const void *data, size_t len, char *out)
 	}
 }
 
-static int hex_value(char c)
+int ch_hex_value(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -28,8 +28,8 @@ int ch_unhex(const char *text, size_t len, uint8_t *out)
 	if (len % 2)
 		return CH_EINVAL;
 	for (size_t i = 0; i < len; i += 2) {
-		int high = hex_value(text[i]);
-		int low = hex_value(text[i + 1]);
+		int high = ch_hex_value(text[i]);
+		int low = ch_hex_value(text[i + 1]);
 		if (high < 0 || low < 0)
 			return CH_EINVAL;
 		*out++ = (uint8_t)(high << 4 | low);

@@ -88,6 +88,28 @@ int webhook_copy(const struct webhook *from, struct webhook *ret)
 	return 0;
 }
 
+struct webhook *webhook_clone(const struct webhook *from)
+{
+	struct webhook *w = ch_alloc(sizeof(*w));
+
+	if (w && webhook_copy(from, w) != 0) {
+		ch_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void webhook_destroy(struct webhook **wp)
+{
+	struct webhook *w = *wp;
+
+	*wp = NULL;
+	if (!w)
+		return;
+	webhook_fini(w);
+	ch_free(w);
+}
+
 static int agent_compare(const void *a, const void *b)
 {
 	return id_compare(a, b);

@@ -64,6 +64,10 @@ void webhook_init(struct webhook *w);
 void webhook_fini(struct webhook *w);
 int webhook_copy(const struct webhook *from, struct webhook *ret) CH_MUST_USE; /* ret: uninitialised memory */
 
+/* The same into memory of its own; NULL: no memory. */
+struct webhook *webhook_clone(const struct webhook *from) CH_MUST_USE;
+void webhook_destroy(struct webhook **w); /* nulls *w; *w may be NULL */
+
 /* json: the object of a POST. url is required; unknown members are refused. w: initialised. */
 int webhook_from_json(const json_t *json, const struct url_rules *rules, struct webhook *w,
 		struct problems *problems) CH_MUST_USE;

@@ -21,17 +21,9 @@ struct memory_webhook *memory_webhook_find(const struct store_memory *m, const s
 	return n == NULL ? NULL : CH_CONTAINER_OF(n, struct memory_webhook, node);
 }
 
-static void settings_free(struct webhook *w)
-{
-	if (w == NULL)
-		return;
-	webhook_fini(w);
-	ch_free(w);
-}
-
 void memory_webhook_free(struct memory_webhook *w)
 {
-	settings_free(w->settings);
+	webhook_destroy(&w->settings);
 	ch_free(w);
 }
 
@@ -96,13 +88,13 @@ static void webhook_changed_back(struct store_memory *m, struct memory_undo *und
 	u->webhook->needs_sweep = u->needs_sweep;
 	if (u->old == NULL)
 		return;
-	settings_free(u->webhook->settings);
+	webhook_destroy(&u->webhook->settings);
 	u->webhook->settings = u->old;
 }
 
 static void webhook_changed_keep(struct memory_undo *undo)
 {
-	settings_free(CH_CONTAINER_OF(undo, struct webhook_changed, undo)->old);
+	webhook_destroy(&CH_CONTAINER_OF(undo, struct webhook_changed, undo)->old);
 }
 
 static struct webhook_changed *webhook_undo(struct store_memory *m, struct memory_webhook *w)

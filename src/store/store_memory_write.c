@@ -145,23 +145,6 @@ static int count_webhooks(const struct store_memory *m, int64_t account)
 	return count;
 }
 
-static struct webhook *copy_settings(const struct webhook *from)
-{
-	struct webhook *w = ch_alloc(sizeof(*w));
-
-	if (w != NULL && webhook_copy(from, w) != 0) {
-		ch_free(w);
-		return NULL;
-	}
-	return w;
-}
-
-static void free_settings(struct webhook *w)
-{
-	webhook_fini(w);
-	ch_free(w);
-}
-
 static int webhook_create(struct store_memory *m, struct store_request *r)
 {
 	const struct webhook *in = &r->u.webhook_create.in.webhook;
@@ -175,13 +158,13 @@ static int webhook_create(struct store_memory *m, struct store_request *r)
 				count_webhooks(m, in->account));
 		return 0;
 	}
-	settings = copy_settings(in);
+	settings = webhook_clone(in);
 	if (settings == NULL)
 		return CH_ENOMEM;
 	settings->revision = 1;
 	settings->deleted = false;
 	if (memory_webhook_add(m, settings) != 0) {
-		free_settings(settings);
+		webhook_destroy(&settings);
 		return CH_ENOMEM;
 	}
 	return 0;
@@ -193,7 +176,7 @@ static int change_settings(struct store_memory *m, struct memory_webhook *w, str
 	settings->created_ms = w->settings->created_ms;
 	settings->revision = w->settings->revision + 1;
 	if (memory_webhook_change(m, w, settings) != 0) {
-		free_settings(settings);
+		webhook_destroy(&settings);
 		return CH_ENOMEM;
 	}
 	return 0;
@@ -209,7 +192,7 @@ static int webhook_update(struct store_memory *m, struct store_request *r)
 		return refuse(r, CH_ENOENT, "there is no such webhook");
 	if (w->settings->revision != in->revision)
 		return refuse(r, CH_ECONFLICT, "the webhook was changed by somebody else meanwhile");
-	settings = copy_settings(in);
+	settings = webhook_clone(in);
 	if (settings == NULL)
 		return CH_ENOMEM;
 	settings->deleted = false;
@@ -223,7 +206,7 @@ static int webhook_delete(struct store_memory *m, struct store_request *r)
 
 	if (w == NULL)
 		return refuse(r, CH_ENOENT, "there is no such webhook");
-	settings = copy_settings(w->settings);
+	settings = webhook_clone(w->settings);
 	if (settings == NULL)
 		return CH_ENOMEM;
 	settings->deleted = true;

@@ -24,14 +24,6 @@ int sq_grow(void **items, size_t *cap, size_t count, size_t item_bytes)
 	return 0;
 }
 
-static void settings_free(struct webhook *w)
-{
-	if (w == NULL)
-		return;
-	webhook_fini(w);
-	ch_free(w);
-}
-
 void sq_hooks_init(struct sq_hooks *h, const struct ch_rand *rand)
 {
 	memset(h, 0, sizeof(*h));
@@ -47,7 +39,7 @@ void sq_hooks_clear(struct sq_hooks *h)
 		struct sq_hook *hook = CH_CONTAINER_OF(n, struct sq_hook, node);
 
 		ch_map_remove(&h->by_id, n);
-		settings_free(hook->settings);
+		webhook_destroy(&hook->settings);
 		ch_free(hook);
 	}
 	while ((n = ch_map_next(&h->by_account, NULL)) != NULL) {
@@ -162,7 +154,7 @@ void sq_hook_replace(struct sq_hooks *h, struct sq_hook *hook, struct webhook *s
 	CH_ASSERT(hook->settings != NULL);
 	if (settings == NULL)
 		group_remove(sq_group_find(h, hook->account), hook);
-	settings_free(hook->settings);
+	webhook_destroy(&hook->settings);
 	hook->settings = settings;
 	h->is_changed = true;
 }
@@ -249,7 +241,7 @@ static int load_row(struct sq_hooks *h, struct sq_hook_row *row)
 		webhook_fini(&row->webhook);
 	}
 	if (sq_hook_add(h, &values, &hook) != 0) {
-		settings_free(values.settings);
+		webhook_destroy(&values.settings);
 		return CH_ENOMEM;
 	}
 	return 0;

@@ -12,24 +12,6 @@ static int refuse(struct store_request *r, int code, const char *text)
 	return 0;
 }
 
-/* The settings in a copy of their own, to become the ones in memory. */
-static struct webhook *copy_settings(const struct webhook *from)
-{
-	struct webhook *w = ch_alloc(sizeof(*w));
-
-	if (w != NULL && webhook_copy(from, w) != 0) {
-		ch_free(w);
-		return NULL;
-	}
-	return w;
-}
-
-static void free_settings(struct webhook *w)
-{
-	webhook_fini(w);
-	ch_free(w);
-}
-
 /* The columns, as SQ_HOOK_INSERT and SQ_HOOK_UPDATE number them. */
 static int write_row(struct sq_conn *c, enum sq_stmt which, int64_t number, const struct webhook *w,
 		bool needs_sweep, struct ch_err *err)
@@ -102,14 +84,14 @@ int sq_webhook_create(struct store_sqlite *s, struct store_request *r, struct ch
 				"the account has %zu webhooks already, the most it may have", count);
 		return 0;
 	}
-	settings = copy_settings(in);
+	settings = webhook_clone(in);
 	if (settings == NULL)
 		return sq_no_memory(err);
 	settings->revision = 1;
 	settings->deleted = false;
 	rc = create(s, settings, err);
 	if (rc != 0)
-		free_settings(settings);
+		webhook_destroy(&settings);
 	return rc;
 }
 
@@ -132,7 +114,7 @@ int sq_webhook_update(struct store_sqlite *s, struct store_request *r, struct ch
 		return refuse(r, CH_ENOENT, "there is no such webhook");
 	if (hook->settings->revision != in->revision)
 		return refuse(r, CH_ECONFLICT, "the webhook was changed by somebody else meanwhile");
-	settings = copy_settings(in);
+	settings = webhook_clone(in);
 	if (settings == NULL)
 		return sq_no_memory(err);
 	settings->created_ms = hook->created_ms;
@@ -140,7 +122,7 @@ int sq_webhook_update(struct store_sqlite *s, struct store_request *r, struct ch
 	settings->deleted = false;
 	rc = write_row(&s->conn, SQ_HOOK_UPDATE, hook->number, settings, !settings->enabled, err);
 	if (rc != 0) {
-		free_settings(settings);
+		webhook_destroy(&settings);
 		return rc;
 	}
 	sq_hook_replace(&s->hooks, hook, settings);
