@@ -12,6 +12,7 @@ pids=()
 
 finish() {
     trap - EXIT INT TERM
+    set +e # what was stopped answers 143, and the rest is still to be stopped and removed
     for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
     rm -rf "$state"
     exit "${1:-0}"
