@@ -191,6 +191,10 @@ static void put_process(struct ch_buf *out, const struct api *a)
 {
 	int64_t up_ms = ch_clock_mono(&a->conf.clock).ms - a->started_mono.ms;
 
+	if (a->conf.log)
+		one(out, "callhook_log_lines_lost_total", "counter",
+				"Lines of the log that could not be written, or that nobody took.",
+				(double)atomic_load(&a->conf.log->lost));
 	head(out, "callhook_build_info", "gauge", "The version that runs.");
 	ch_buf_addf(out, "callhook_build_info{version=\"%s\"} 1\n", a->conf.version ? a->conf.version : "");
 	one(out, "callhook_uptime_seconds", "gauge", "Time since the start.", (double)up_ms / 1000.0);

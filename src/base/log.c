@@ -1,6 +1,9 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -174,17 +177,36 @@ static void add_head(
 	add_text(line, log->format, event, strlen(event));
 }
 
+static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;
+
+/* A reader of the log that stops reading must not stop a loop. The descriptor is often shared with other
+ * processes and can't be made non-blocking, but a pipe that is ready takes PIPE_BUF bytes at once. */
+static bool write_some(int fd, const struct ch_buf *line, size_t *at)
+{
+	struct pollfd room = {.fd = fd, .events = POLLOUT};
+	size_t left = line->len - *at;
+	if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT))
+		return false;
+	ssize_t n = write(fd, line->data + *at, left < PIPE_BUF ? left : PIPE_BUF);
+	if (n < 0)
+		return errno == EINTR;
+	*at += (size_t)n;
+	return n > 0;
+}
+
 static bool write_line(const struct ch_log *log, const struct ch_buf *line)
 {
 	if (log->sink) {
 		log->sink(log->sink_ctx, line->data, line->len);
 		return true;
 	}
-	ssize_t n;
-	do
-		n = write(log->fd, line->data, line->len);
-	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)line->len;
+	/* One at a time, so that the room that was seen is still there. */
+	pthread_mutex_lock(&writing);
+	bool ok = true;
+	for (size_t at = 0; ok && at < line->len;)
+		ok = write_some(log->fd, line, &at);
+	pthread_mutex_unlock(&writing);
+	return ok;
 }
 
 void ch_log_event(struct ch_log *log, enum ch_log_level level, const char *event,

@@ -5,7 +5,7 @@
  *            "+" and the last two ("+…78"); what begins with whsec_ or is a key becomes "whsec_…".
  * Units:     time is UTC with milliseconds.
  * Threads:   safe; a line is one write(2). Levels are set before threads start.
- * Errors:    none; a line that can't be written is lost and counted.
+ * Errors:    none; a line that can't be written, or not without waiting for its reader, is lost and counted.
  */
 #ifndef CH_BASE_LOG_H
 #define CH_BASE_LOG_H

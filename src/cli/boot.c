@@ -11,6 +11,7 @@
 #include "base/assert.h"
 
 #define API_KEY_BYTES 32
+#define API_KEY_TEXT_MAX 80
 
 /* The asker waits for the port to have run something, and the answer is all that can come. */
 static void answered(struct store_request *r)
@@ -38,22 +39,34 @@ static int boot_ask(
 	return 0;
 }
 
-static void make_api_key(const struct ch_rand *rand, char out[BOOT_KEY_TEXT_MAX])
+static void make_api_key(const struct ch_rand *rand, char out[API_KEY_TEXT_MAX])
 {
 	uint8_t bytes[API_KEY_BYTES];
 	char hex[2 * API_KEY_BYTES];
 
 	ch_rand_fill(rand, bytes, sizeof(bytes));
 	ch_hex(bytes, sizeof(bytes), hex);
-	snprintf(out, BOOT_KEY_TEXT_MAX, "chk_%.*s", (int)sizeof(hex), hex);
+	snprintf(out, API_KEY_TEXT_MAX, "chk_%.*s", (int)sizeof(hex), hex);
 	ch_wipe(bytes, sizeof(bytes));
 	ch_wipe(hex, sizeof(hex));
 }
 
-static int make_default(struct store_client *store, struct ch_port *port, struct ch_clock clock,
-		const struct ch_rand *rand, const char *preset_key, struct boot_accounts *ret,
-		struct ch_err *err)
+/* Before the account exists: should anything fail from here on, the keys have been seen. */
+static int show_keys(char keys[ACCOUNT_KEYS][API_KEY_TEXT_MAX], bool is_preset, struct ch_err *err)
 {
+	printf("Account \"default\" is made. Its API keys are shown this once:\n  primary    %s\n  secondary "
+	       " %s\n\n",
+			is_preset ? "(as given)" : keys[0], keys[1]);
+	if (fflush(stdout) != 0)
+		return ch_err_set(err, CH_EIO, "the new account's keys can't be shown on standard output: %s",
+				strerror(errno));
+	return 0;
+}
+
+static int make_default(struct store_client *store, struct ch_port *port, struct ch_clock clock,
+		const struct ch_rand *rand, const char *preset_key, struct ch_err *err)
+{
+	char keys[ACCOUNT_KEYS][API_KEY_TEXT_MAX];
 	struct store_request r;
 	struct account *a;
 	int rc;
@@ -62,40 +75,66 @@ static int make_default(struct store_client *store, struct ch_port *port, struct
 	a = &r.u.account_create.in.account;
 	snprintf(a->id, sizeof(a->id), "default");
 	a->created_ms = ch_clock_wall(&clock).ms;
-	make_api_key(rand, ret->keys[0]);
-	make_api_key(rand, ret->keys[1]);
 	for (int i = 0; i < ACCOUNT_KEYS; i++) {
-		const char *key = i == 0 && preset_key ? preset_key : ret->keys[i];
+		make_api_key(rand, keys[i]);
+		const char *key = i == 0 && preset_key ? preset_key : keys[i];
 		ch_sha256(key, strlen(key), a->key_sha256[i]);
 	}
-	if (preset_key)
-		ret->keys[0][0] = 0;
-	rc = boot_ask(store, port, &r, err);
+	rc = show_keys(keys, preset_key != NULL, err);
+	ch_wipe(keys, sizeof(keys));
+	if (rc == 0)
+		rc = boot_ask(store, port, &r, err);
 	store_request_fini(&r);
-	ret->made_default = rc == 0;
 	return rc;
+}
+
+static int list(struct store_client *store, struct ch_port *port, struct boot_accounts *ret,
+		struct ch_err *err)
+{
+	struct store_request r;
+	int rc;
+
+	store_request_init(&r, STORE_ACCOUNT_LIST, port, answered);
+	rc = boot_ask(store, port, &r, err);
+	if (rc == 0) {
+		boot_accounts_fini(ret);
+		ret->accounts = r.u.account_list.out.accounts;
+		ret->count = r.u.account_list.out.count;
+		r.u.account_list.out.accounts = NULL;
+		r.u.account_list.out.count = 0;
+	}
+	store_request_fini(&r);
+	return rc;
+}
+
+static bool is_key_of(const struct boot_accounts *a, const char *key)
+{
+	uint8_t digest[CH_SHA256_BYTES];
+
+	ch_sha256(key, strlen(key), digest);
+	for (size_t i = 0; i < a->count; i++)
+		for (int k = 0; k < ACCOUNT_KEYS; k++)
+			if (ch_ct_equal(digest, sizeof(digest), a->accounts[i].key_sha256[k], sizeof(digest)))
+				return true;
+	return false;
 }
 
 int boot_accounts(struct store_client *store, struct ch_port *port, struct ch_clock clock,
 		const struct ch_rand *rand, const char *preset_key, struct boot_accounts *ret,
 		struct ch_err *err)
 {
-	struct store_request r;
-	int rc = 0;
+	int rc;
 
 	*ret = (struct boot_accounts){0};
-	for (int pass = 0; rc == 0 && pass < 2; pass++) {
-		store_request_init(&r, STORE_ACCOUNT_LIST, port, answered);
-		rc = boot_ask(store, port, &r, err);
-		ret->accounts = r.u.account_list.out.accounts;
-		ret->count = r.u.account_list.out.count;
-		r.u.account_list.out.accounts = NULL;
-		store_request_fini(&r);
-		if (rc != 0 || ret->count > 0)
-			break;
-		ch_free(ret->accounts);
-		ret->accounts = NULL;
-		rc = make_default(store, port, clock, rand, preset_key, ret, err);
+	rc = list(store, port, ret, err);
+	if (rc == 0 && ret->count == 0) {
+		rc = make_default(store, port, clock, rand, preset_key, err);
+		if (rc == 0)
+			rc = list(store, port, ret, err);
+	} else if (rc == 0 && preset_key && !is_key_of(ret, preset_key)) {
+		fprintf(stderr, "warning: the API key that was given is none of this store's, and is "
+				"ignored: it "
+				"counts only when the store is new\n");
 	}
 	if (rc != 0)
 		boot_accounts_fini(ret);
@@ -105,7 +144,6 @@ int boot_accounts(struct store_client *store, struct ch_port *port, struct ch_cl
 void boot_accounts_fini(struct boot_accounts *a)
 {
 	ch_free(a->accounts);
-	ch_wipe(a->keys, sizeof(a->keys));
 	*a = (struct boot_accounts){0};
 }
 
@@ -139,12 +177,11 @@ static int read_key_file(int fd, const char *path, uint8_t ret[CH_SEAL_KEY_BYTES
 	if (got < 0 || fstat(fd, &st) != 0)
 		return ch_err_set(err, CH_EIO, "the key file %s: %s", path, strerror(errno));
 	if (st.st_mode & 077)
-		return ch_err_set(
-				err, CH_EINVAL, "the key file %s can be read by others; chmod 600 it", path);
+		return ch_err_set(err, CH_EIO, "the key file %s can be read by others; chmod 600 it", path);
 	while (got > 0 && (text[got - 1] == '\n' || text[got - 1] == '\r'))
 		got--;
 	if (got != 2 * CH_SEAL_KEY_BYTES || ch_unhex(text, (size_t)got, ret) != 0)
-		return ch_err_set(err, CH_EINVAL, "the key file %s does not hold 64 hex digits", path);
+		return ch_err_set(err, CH_EIO, "the key file %s does not hold 64 hex digits", path);
 	ch_wipe(text, sizeof(text));
 	return 0;
 }

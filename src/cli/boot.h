@@ -15,17 +15,14 @@
 #include "model/account.h"
 #include "store/client.h"
 
-#define BOOT_KEY_TEXT_MAX 80 /* a generated API key and its NUL */
-
 struct boot_accounts {
 	struct account *accounts; /* owned */
 	size_t count;
-	bool made_default; /* the store was empty */
-	/* The new account's keys, to be shown once; "" when preset by the caller or not made now. */
-	char keys[ACCOUNT_KEYS][BOOT_KEY_TEXT_MAX];
 };
 
-/* All accounts; on an empty store makes "default" first. preset_key: its primary key, or NULL. */
+/* All accounts. On an empty store makes "default" first and prints its keys to standard output before it is
+ * committed: keys that nobody saw would be lost. preset_key: its primary key, or NULL; says so on standard
+ * error when the store has accounts already and it is none of their keys. */
 int boot_accounts(struct store_client *store, struct ch_port *port, struct ch_clock clock,
 		const struct ch_rand *rand, const char *preset_key, struct boot_accounts *ret,
 		struct ch_err *err) CH_MUST_USE;

@@ -39,6 +39,9 @@ int cli_read_input(const char *path, struct ch_buf *out, struct ch_err *err) CH_
 /* The secret of --secret, --secret-file (one line) or CALLHOOK_SECRET; text NULL when none was given. */
 int cli_secret(const struct opts *o, struct ch_secret *ret, struct ch_err *err) CH_MUST_USE;
 
+/* A --id: 1 to 200 visible ASCII characters, as it becomes a header. */
+int cli_check_id(const char *id, struct ch_err *err) CH_MUST_USE;
+
 /* The value of --listen: "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses). */
 int cli_listen_address(const struct opts *o, char *host, size_t host_cap, uint16_t *ret_port,
 		struct ch_err *err) CH_MUST_USE;

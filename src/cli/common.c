@@ -92,6 +92,18 @@ int cli_secret(const struct opts *o, struct ch_secret *ret, struct ch_err *err)
 	return 0;
 }
 
+int cli_check_id(const char *id, struct ch_err *err)
+{
+	size_t len = strlen(id);
+
+	for (size_t i = 0; i < len; i++)
+		if (id[i] <= ' ' || id[i] > '~')
+			return ch_err_set(err, CH_EINVAL, "--id: only visible ASCII characters, no spaces");
+	if (len == 0 || len > 200)
+		return ch_err_set(err, CH_EINVAL, "--id: 1 to 200 characters");
+	return 0;
+}
+
 int cli_listen_address(
 		const struct opts *o, char *host, size_t host_cap, uint16_t *ret_port, struct ch_err *err)
 {

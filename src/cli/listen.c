@@ -290,6 +290,6 @@ int cli_listen(int argc, char **argv)
 	ch_secret_fini(&l.secret);
 	opts_fini(&o);
 	if (rc != 0)
-		return cli_fail(CLI_FAILED, "listen", "%s", err.text);
+		return cli_fail(rc == CH_EINVAL ? CLI_USAGE : CLI_FAILED, "listen", "%s", err.text);
 	return l.invalid > 0 || l.seen < l.count ? CLI_FAILED : CLI_DONE;
 }

@@ -138,6 +138,8 @@ static int parse_flags(struct opts *o, int argc, char **argv, const char **ret_c
 	}
 	o->args = argv + optind;
 	o->arg_count = argc - optind;
+	if (rc == 0 && o->arg_count > o->page->args_max)
+		rc = ch_err_set(err, CH_EINVAL, "unexpected argument \"%s\"", o->args[o->page->args_max]);
 	return rc;
 }
 

@@ -33,6 +33,7 @@ struct opts_page {
 	const char *about; /* a paragraph */
 	const char *example; /* lines, each beginning with two spaces */
 	const struct opt_spec *specs; /* the last one has name NULL; --help is always there */
+	int args_max; /* what may stand behind the options */
 	bool uses_config; /* --config FILE is understood */
 };
 

@@ -12,6 +12,7 @@
 #include "cli/record.h"
 #include "delivery/transport.h"
 #include "model/call_codec.h"
+#include "model/webhook_header.h"
 #include "policy/sign.h"
 
 #define OWN_HEADERS_MAX 20
@@ -41,6 +42,7 @@ static const struct opts_page page = {
 			 "a server. Exits 0 when the receiver answered 2xx.",
 		.example = "  callhook send --url http://127.0.0.1:9000/ --secret-file secret.txt call.json",
 		.specs = specs,
+		.args_max = 1,
 };
 
 struct sending {
@@ -53,6 +55,7 @@ struct sending {
 	char lines[6][512];
 	const char *headers[6 + OWN_HEADERS_MAX];
 	bool finished;
+	bool is_record_bad;
 };
 
 static void on_done(struct transport_job *job)
@@ -90,6 +93,31 @@ static int sign(struct sending *s, const struct ch_secret *secret, int64_t now_s
 	return 0;
 }
 
+static bool is_reserved(const char *name, size_t len)
+{
+	char text[WEBHOOK_HEADER_NAME_MAX + 1];
+
+	snprintf(text, sizeof(text), "%.*s", (int)len, name);
+	return webhook_header_is_reserved(text);
+}
+
+/* The rules of a webhook's own headers: this is to send what the service would. */
+static int check_own_header(const char *line, struct ch_err *err)
+{
+	const char *colon = strchr(line, ':');
+	const char *value = colon ? colon + 1 + strspn(colon + 1, " \t") : NULL;
+	const char *why;
+
+	if (!colon)
+		return ch_err_set(err, CH_EINVAL, "--header \"%s\" is not of the form \"Name: value\"", line);
+	why = webhook_header_name_refusal(line, (size_t)(colon - line));
+	if (!why && is_reserved(line, (size_t)(colon - line)))
+		why = "callhook sets this one itself";
+	if (!why)
+		why = webhook_header_value_refusal(value, strlen(value));
+	return why ? ch_err_set(err, CH_EINVAL, "--header \"%s\": %s", line, why) : 0;
+}
+
 static int own_headers(struct sending *s, struct ch_err *err)
 {
 	int count = opts_count(s->o, "header");
@@ -97,12 +125,11 @@ static int own_headers(struct sending *s, struct ch_err *err)
 	if (count > OWN_HEADERS_MAX)
 		return ch_err_set(err, CH_EINVAL, "at most %d --header", OWN_HEADERS_MAX);
 	for (int i = 0; i < count; i++) {
-		const char *line = opts_at(s->o, "header", i);
+		int rc = check_own_header(opts_at(s->o, "header", i), err);
 
-		if (!strchr(line, ':') || line[0] == ':' || strpbrk(line, "\r\n"))
-			return ch_err_set(err, CH_EINVAL,
-					"--header \"%s\" is not of the form \"Name: value\"", line);
-		s->headers[s->job.header_count++] = line;
+		if (rc != 0)
+			return rc;
+		s->headers[s->job.header_count++] = opts_at(s->o, "header", i);
 	}
 	return 0;
 }
@@ -118,8 +145,9 @@ static int build(struct sending *s, struct ch_clock clock, struct ch_err *err)
 
 	id_gen_init(&ids, clock, rand);
 	if (opts_get(s->o, "id")) {
-		if (strlen(opts_get(s->o, "id")) > 200)
-			return ch_err_set(err, CH_EINVAL, "--id is longer than 200 characters");
+		rc = cli_check_id(opts_get(s->o, "id"), err);
+		if (rc != 0)
+			return rc;
 		snprintf(s->id, sizeof(s->id), "%s", opts_get(s->o, "id"));
 	} else {
 		struct id id = id_gen_next(&ids);
@@ -155,7 +183,7 @@ static void print_json(const struct sending *s, bool ok)
 	if (json && a->answer)
 		json_object_set_new(json, "answer", json_stringn(a->answer, a->answer_len));
 	if (json)
-		json_dumpf(json, stdout, JSON_COMPACT);
+		json_dumpf(json, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	printf("\n");
 	json_decref(json);
 }
@@ -233,6 +261,7 @@ static int prepare(struct sending *s, struct ch_clock clock, struct ch_err *err)
 	rc = cli_read_input(s->o->arg_count > 0 ? s->o->args[0] : NULL, &input, err);
 	if (rc == 0)
 		rc = record_canonical(ch_buf_text(&input), input.len, &body, &facts, err);
+	s->is_record_bad = rc != 0;
 	if (rc == 0) {
 		s->job.body = ch_bytes_create(body.data, body.len);
 		rc = s->job.body ? build(s, clock, err) : ch_err_set(err, CH_ENOMEM, "out of memory");
@@ -262,7 +291,8 @@ int cli_send(int argc, char **argv)
 	if (rc == 0)
 		rc = post(&s, clock, &err);
 	rc = rc == 0 ? report(&s)
-		     : cli_fail(opts_has(&o, "url") ? CLI_FAILED : CLI_USAGE, "send", "%s", err.text);
+		     : cli_fail(rc == CH_EINVAL && !s.is_record_bad ? CLI_USAGE : CLI_FAILED, "send", "%s",
+				       err.text);
 	attempt_fini(&s.job.attempt);
 	ch_bytes_unref(&s.job.body);
 	url_fini(&s.url);

@@ -13,8 +13,6 @@
 #include "cli/cli.h"
 #include "cli/serve_conf.h"
 
-/* Answers to the API's clients may take this long at the end before the delivery loops are stopped. */
-#define DRAIN_MS 5000
 #define DRAIN_LOOK_MS 10
 
 /* Everything that runs, in the order it is started; stopped the other way round. */
@@ -37,7 +35,7 @@ struct service {
 	struct http_server *http;
 	bool is_stopping;
 	bool has_stopper;
-	struct ch_mono drain_until;
+	struct ch_mono stop_until; /* the end of the grace: one for answers and attempts alike */
 	pthread_t stopper;
 	struct ch_msg stopped;
 };
@@ -61,7 +59,9 @@ static void *stop_workers(void *ctx)
 {
 	struct service *s = ctx;
 
-	workers_stop(&s->workers, s->conf.grace_ms);
+	int64_t left_ms = s->stop_until.ms - ch_clock_mono(&s->clock).ms;
+
+	workers_stop(&s->workers, left_ms > 0 ? (int)left_ms : 0);
 	ch_port_post(&s->port, &s->stopped);
 	return NULL;
 }
@@ -71,7 +71,7 @@ static void on_drain_look(evutil_socket_t fd, short what, void *ctx)
 	struct service *s = ctx;
 	bool is_quiet = http_server_busy(s->http) == 0 && api_busy(s->api) == 0;
 
-	if (!is_quiet && ch_clock_mono(&s->clock).ms < s->drain_until.ms) {
+	if (!is_quiet && ch_clock_mono(&s->clock).ms < s->stop_until.ms) {
 		event_add(s->drain_timer, &(struct timeval){.tv_usec = DRAIN_LOOK_MS * 1000});
 		return;
 	}
@@ -87,7 +87,7 @@ static void on_signal(evutil_socket_t number, short what, void *ctx)
 
 	if (s->is_stopping) {
 		CH_LOG(&s->log, CH_LOG_WARN, "stopping_now", CH_I("signal", number));
-		s->drain_until = ch_clock_mono(&s->clock);
+		s->stop_until = ch_clock_mono(&s->clock);
 		for (int i = 0; i < s->workers.count; i++)
 			worker_hurry(s->workers.items[i]);
 		return;
@@ -95,7 +95,8 @@ static void on_signal(evutil_socket_t number, short what, void *ctx)
 	CH_LOG(&s->log, CH_LOG_INFO, "stopping", CH_I("signal", number),
 			CH_I("grace_s", s->conf.grace_ms / 1000));
 	s->is_stopping = true;
-	s->drain_until = (struct ch_mono){ch_clock_mono(&s->clock).ms + DRAIN_MS};
+	s->stop_until = (struct ch_mono){ch_clock_mono(&s->clock).ms + s->conf.grace_ms};
+	workers_quiesce(&s->workers);
 	api_stopping(s->api);
 	http_server_drain(s->http);
 	on_drain_look(-1, 0, s);
@@ -187,6 +188,7 @@ static int start_api(struct service *s, struct ch_err *err)
 			.listen_fd = -1,
 			.body_max_bytes = s->conf.call_max_bytes,
 			.body_max_of = api_body_max_of,
+			.connections_max = s->conf.connections_max,
 			.log = &s->log,
 			.handle = api_handle};
 	int rc;
@@ -297,13 +299,6 @@ static void announce(struct service *s)
 	if (s->conf.is_dev)
 		printf("\n*** DEVELOPMENT MODE: webhooks may go to loopback addresses and plain http. "
 		       "***\n\n");
-	if (s->accounts.made_default) {
-		printf("Account \"default\" was made. Its API keys are shown this once:\n");
-		for (int i = 0; i < ACCOUNT_KEYS; i++)
-			printf("  %-10s %s\n", i == 0 ? "primary" : "secondary",
-					*s->accounts.keys[i] ? s->accounts.keys[i] : "(as given)");
-		printf("\n");
-	}
 	if (!is_loopback(s->conf.host))
 		fprintf(stderr, "warning: listening on %s without TLS; put a TLS proxy in front\n",
 				s->conf.host);
@@ -347,5 +342,6 @@ int cli_serve(int argc, char **argv)
 	curl_global_cleanup();
 	libevent_global_shutdown();
 	opts_fini(&o);
-	return rc == 0 ? CLI_DONE : cli_fail(CLI_FAILED, "serve", "%s", err.text);
+	return rc == 0 ? CLI_DONE
+		       : cli_fail(rc == CH_EINVAL ? CLI_USAGE : CLI_FAILED, "serve", "%s", err.text);
 }

@@ -7,6 +7,8 @@
 #include "cli/cli.h"
 #include "model/call_codec.h"
 
+#define API_CONNECTIONS_MAX 4096
+
 static const struct opt_spec specs[] = {
 		{.name = "listen",
 				.arg = "HOST:PORT",
@@ -141,6 +143,18 @@ static int64_t in_flight_limit(void)
 			       : (int64_t)files.rlim_cur / 2;
 }
 
+/* The API's connections share the files with the attempts; half of what is left stays for the rest. */
+static int connections_beside(int64_t in_flight)
+{
+	struct rlimit files;
+	int64_t left;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur > 1000000)
+		return API_CONNECTIONS_MAX;
+	left = ((int64_t)files.rlim_cur - in_flight) / 2;
+	return left < 16 ? 16 : left > API_CONNECTIONS_MAX ? API_CONNECTIONS_MAX : (int)left;
+}
+
 static int read_sizes(const struct opts *o, struct serve_conf *c, struct ch_err *err)
 {
 	int64_t limit = in_flight_limit();
@@ -161,6 +175,7 @@ static int read_sizes(const struct opts *o, struct serve_conf *c, struct ch_err 
 	if (rc == 0)
 		rc = opts_int(o, "grace", 0, 3600, &grace, err);
 	c->workers = (int)workers;
+	c->connections_max = connections_beside(in_flight);
 	c->readers = (int)readers;
 	c->max_in_flight = (int)(in_flight / workers);
 	c->body_budget_bytes = (size_t)memory * 1024 * 1024 / (size_t)workers;
@@ -214,8 +229,6 @@ int serve_conf_read(const struct opts *o, struct serve_conf *ret, struct ch_err 
 	int rc;
 
 	*ret = (struct serve_conf){0};
-	if (o->arg_count > 0)
-		return ch_err_set(err, CH_EINVAL, "unexpected argument \"%s\"", o->args[0]);
 	rc = cli_listen_address(o, ret->host, sizeof(ret->host), &ret->port, err);
 	if (rc == 0)
 		rc = read_keys(o, ret, err);

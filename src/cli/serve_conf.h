@@ -40,6 +40,7 @@ struct serve_conf {
 	const char *egress_proxy;
 	int workers;
 	int readers;
+	int connections_max; /* of the API */
 	int max_in_flight; /* of each worker */
 	size_t body_budget_bytes; /* of each worker */
 	struct retry_schedule schedule;

@@ -34,6 +34,7 @@ static const struct opts_page page = {
 		.example = "  callhook sign --secret-file secret.txt --id msg_1 --timestamp 1722350700 "
 			   "body.json",
 		.specs = specs,
+		.args_max = 1,
 };
 
 static int timestamp_of(const struct opts *o, int64_t *ret, struct ch_err *err)
@@ -77,6 +78,8 @@ static int sign_and_print(const struct opts *o, const struct ch_buf *body, struc
 	if (rc == 0)
 		rc = sign_secret_check(secret.text, secret.len, err);
 	if (rc == 0)
+		rc = cli_check_id(opts_get(o, "id"), err);
+	if (rc == 0)
 		rc = timestamp_of(o, &timestamp_s, err);
 	if (rc == 0)
 		rc = sign_key_init(&key, secret.text, secret.len, err);
@@ -98,6 +101,7 @@ int cli_sign(int argc, char **argv)
 	struct ch_buf canonical;
 	struct call_facts facts;
 	struct opts o;
+	bool is_usage = false;
 	int rc = opts_parse(&page, argc, argv, &o, &err);
 
 	if (rc == CH_ECANCELED)
@@ -109,10 +113,12 @@ int cli_sign(int argc, char **argv)
 	rc = cli_read_input(o.arg_count > 0 ? o.args[0] : NULL, &input, &err);
 	if (rc == 0 && opts_has(&o, "canonical"))
 		rc = record_canonical(ch_buf_text(&input), input.len, &canonical, &facts, &err);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = sign_and_print(&o, opts_has(&o, "canonical") ? &canonical : &input, &err);
+		is_usage = rc == CH_EINVAL;
+	}
 	ch_buf_fini(&canonical);
 	ch_buf_fini(&input);
 	opts_fini(&o);
-	return rc == 0 ? CLI_DONE : cli_fail(CLI_FAILED, "sign", "%s", err.text);
+	return rc == 0 ? CLI_DONE : cli_fail(is_usage ? CLI_USAGE : CLI_FAILED, "sign", "%s", err.text);
 }

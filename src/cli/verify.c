@@ -43,10 +43,12 @@ static const struct opts_page page = {
 		.usage = "[options] [FILE]",
 		.about = "Says whether a received webhook body (a file, or standard input) is valid, and if "
 			 "not, why not.\n"
-			 "The body must be the bytes as they came: not parsed, not formatted again.",
+			 "The body must be the bytes as they came: not parsed, not formatted again.\n"
+			 "Exits 0 when it is valid, 1 when it is not, 2 when it could not be checked.",
 		.example = "  callhook verify --secret-file secret.txt --headers headers.txt body.json\n"
 			   "  callhook verify --secret-file secret.txt --signature 5f3a... body.json",
 		.specs = specs,
+		.args_max = 1,
 };
 
 struct received {
@@ -172,7 +174,7 @@ int cli_verify(int argc, char **argv)
 		rc = collect(&o, &headers, &received, &err);
 	if (rc == 0)
 		rc = check(&o, &received, &verdict, &err);
-	rc = rc == 0 ? print_verdict(&o, &verdict) : cli_fail(CLI_FAILED, "verify", "%s", err.text);
+	rc = rc == 0 ? print_verdict(&o, &verdict) : cli_fail(CLI_USAGE, "verify", "%s", err.text);
 	ch_buf_fini(&headers);
 	ch_buf_fini(&body);
 	opts_fini(&o);

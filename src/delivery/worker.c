@@ -47,6 +47,12 @@ static void run_stop(struct ch_msg *m)
 	engine_stop(w->engine);
 }
 
+static void run_quiesce(struct ch_msg *m)
+{
+	struct worker *w = CH_CONTAINER_OF(m, struct worker, quiesce_msg);
+	engine_stop(w->engine);
+}
+
 static void run_hurry(struct ch_msg *m)
 {
 	struct worker *w = CH_CONTAINER_OF(m, struct worker, hurry_msg);
@@ -153,6 +159,7 @@ int worker_create(
 	w->index = index;
 	w->count = count;
 	w->stop_msg.run = run_stop;
+	w->quiesce_msg.run = run_quiesce;
 	w->hurry_msg.run = run_hurry;
 	w->missed_msg.run = run_missed;
 	int rc = ch_port_init(&w->port, true, err);
@@ -208,6 +215,13 @@ void workers_stop(struct workers *w, int grace_ms)
 		if (w->items[i]->is_running)
 			join(w->items[i]);
 	}
+}
+
+void workers_quiesce(struct workers *w)
+{
+	for (int i = 0; i < w->count; i++)
+		if (!atomic_exchange(&w->items[i]->quiesce_is_posted, true))
+			ch_port_post(&w->items[i]->port, &w->items[i]->quiesce_msg);
 }
 
 void worker_hurry(struct worker *w)

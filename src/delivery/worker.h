@@ -36,6 +36,9 @@ struct workers {
 	int count;
 };
 
+/* No new attempt starts in any loop from soon on; those in flight go on, questions are answered. */
+void workers_quiesce(struct workers *w);
+
 /* Stops all of them with one grace for all. */
 void workers_stop(struct workers *w, int grace_ms);
 

@@ -30,6 +30,8 @@ struct worker {
 	int64_t abort_at_mono_ms;
 	struct ch_msg stop_msg;
 	int grace_ms; /* travels with stop_msg */
+	struct ch_msg quiesce_msg;
+	atomic_bool quiesce_is_posted;
 	struct ch_msg hurry_msg;
 	atomic_bool hurry_is_posted;
 

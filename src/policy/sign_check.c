@@ -335,7 +335,8 @@ static const char *verdict_words(const struct sign_received *r, enum scheme sche
 	case SIGN_PREVIOUS_SECRET:
 		return "was made with another of the secrets given: a rotation is under way or was missed";
 	case SIGN_MISMATCH:
-		return "does not match: another secret, or the body was changed";
+		return "does not match: another secret, or the body was changed (a framework that sorts keys "
+		       "does that too)";
 	}
 	CH_UNREACHABLE();
 }

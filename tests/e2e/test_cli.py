@@ -98,9 +98,9 @@ def test_secrets_come_from_file_and_environment(tmp_path):
     assert by_flag == callhook(*options, "--secret-file", str(secret), stdin="{}").stdout
     assert by_flag == callhook(*options, stdin="{}", env={"CALLHOOK_SECRET": SECRET}).stdout
     assert "both" in callhook(*options, "--secret", SECRET, "--secret-file", str(secret), stdin="{}").stderr
-    assert callhook(*options, stdin="{}").returncode == 1
+    assert callhook(*options, stdin="{}").returncode == 2
     assert "no secret" in callhook(*options, stdin="{}").stderr
-    assert callhook(*options, "--secret", "short", stdin="{}").returncode == 1
+    assert callhook(*options, "--secret", "short", stdin="{}").returncode == 2
 
 
 def test_send_to_listen(tmp_path):
@@ -133,13 +133,22 @@ def test_listen_says_what_is_wrong():
 
 @pytest.mark.parametrize("args,code,words", [
     (["send", SEED], 2, "--url"),
-    (["send", "--url", "ftp://x/", SEED], 1, "http"),
+    (["send", "--url", "ftp://x/", SEED], 2, "http"),
     (["send", "--url", "http://127.0.0.1:1/", SEED], 1, "refused"),
-    (["send", "--url", "http://127.0.0.1:1/", "--header", "nonsense", SEED], 1, "Name: value"),
+    (["send", "--url", "http://127.0.0.1:1/", "--header", "nonsense", SEED], 2, "Name: value"),
+    (["send", "--url", "http://127.0.0.1:1/", "--header", "Host: evil", SEED], 2, "Host: evil"),
+    (["send", "--url", "http://127.0.0.1:1/", "--header", "webhook-id: x", SEED], 2, "webhook-id: x"),
+    (["send", "--url", "http://127.0.0.1:1/", "--id", "a\nb", SEED], 2, "--id"),
+    (["sign", "--secret", SECRET, "--id", "", SEED], 2, "--id"),
+    (["sign", "--secret", SECRET, "--timestamp", "-1", SEED], 2, "--timestamp"),
+    (["sign", "--secret", SECRET, SEED, SEED], 2, "unexpected argument"),
+    (["verify", "--secret", SECRET, "--now", "-5", SEED], 2, "--now"),
+    (["verify", SEED], 2, "no secret"),
+    (["verify", "--secret", SECRET, "/does/not/exist"], 2, "/does/not/exist"),
     (["send", "--url", "http://127.0.0.1:1/", "/does/not/exist"], 1, "/does/not/exist"),
-    (["send", "--url", "http://127.0.0.1:1/", "--timeout", "99", SEED], 1, "--timeout"),
+    (["send", "--url", "http://127.0.0.1:1/", "--timeout", "99", SEED], 2, "--timeout"),
     (["listen", "--listen", "1.2.3.4.5:80"], 1, "1.2.3.4.5"),
-    (["listen", "--listen", "127.0.0.1:99999"], 1, "65535"),
+    (["listen", "--listen", "127.0.0.1:99999"], 2, "65535"),
 ])
 def test_what_goes_wrong_is_named(args, code, words):
     shown = callhook(*args)

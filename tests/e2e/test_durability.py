@@ -1,7 +1,10 @@
 """What a crash, a stop and a wrong key leave."""
 import glob
+import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import threading
 
@@ -131,6 +134,89 @@ def test_the_key_file_must_be_the_right_one(make_service, receiver):
     service.start()
     service.put(some_call())
     assert "x-webhook-signature" in receiver.next().headers
+
+
+def test_keys_are_seen_before_a_start_can_fail(make_service):
+    service = make_service("--dev", env={"CALLHOOK_API_KEY": ""})
+    taken = socket.create_server(("127.0.0.1", 0))
+    command = service.command()
+    command[command.index("127.0.0.1:0")] = "127.0.0.1:%d" % taken.getsockname()[1]
+    ended = subprocess.run(command, capture_output=True, text=True, env=service.environment(), timeout=PATIENCE)
+    taken.close()
+    assert ended.returncode == 1 and "in use" in ended.stderr
+    key = re.search(r"primary +(chk_\w+)", ended.stdout).group(1)
+    service.start()
+    assert service.request("GET", "/v1/webhooks", key=key).status == 200
+
+
+def test_keys_that_nobody_can_see_make_no_account(make_service):
+    service = make_service("--dev", env={"CALLHOOK_API_KEY": ""})
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(service.command(), stdout=full, stderr=subprocess.PIPE, text=True,
+                               env=service.environment(), timeout=PATIENCE)
+    assert ended.returncode == 1 and "can't be shown" in ended.stderr
+    with subprocess.Popen(service.command(), stdout=subprocess.PIPE, text=True, env=service.environment()) as again:
+        assert "Account" in again.stdout.readline()
+        again.terminate()
+
+
+def test_a_log_that_nobody_reads_stops_nothing(make_service, receiver):
+    service = make_service("--dev", "--log-level", "debug")
+    unread, log = os.pipe()
+    service.process = subprocess.Popen(service.command(), stdout=subprocess.PIPE, stderr=log, text=True,
+                                       env=service.environment())
+    os.close(log)
+    service.log = open(os.devnull)
+    service.port = int(re.search(r":(\d+)$", service.process.stdout.readline() + next(
+        line for line in service.process.stdout if "is ready on" in line)).group(1))
+    service.webhook(receiver.url())
+    calls = [some_call() for _ in range(800)]
+    lines = "\n".join(json.dumps(c) for c in calls).encode()
+    service.request("POST", "/v1/calls/import", lines, {"Content-Type": "application/x-ndjson"})
+    assert {json.loads(receiver.next().body)["id"] for _ in calls} == {c["id"] for c in calls}
+    lost = service.request("GET", "/metrics").body.decode()
+    assert int(re.search(r"^callhook_log_lines_lost_total (\d+)", lost, re.M).group(1)) > 0
+    service.process.terminate()
+    assert service.process.wait(timeout=PATIENCE) == 0
+    service.process.stdout.close()
+    service.process = None
+    os.close(unread)
+
+
+def is_listening(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def test_no_attempt_starts_after_a_stop_was_asked_for(make_service, receiver):
+    service = make_service("--dev", "--grace", "60").start()
+    service.webhook(receiver.url(), concurrency=1)
+    release = threading.Event()
+    receiver.answers.put((200, {}, lambda: release.wait(PATIENCE) and b"late"))
+    calls = [some_call() for _ in range(20)]
+    for call in calls:
+        service.put(call)
+    receiver.next()
+    slow = socket.create_connection(("127.0.0.1", service.port))
+    body = json.dumps(some_call()).encode() + b"\n"
+    slow.sendall(b"POST /v1/calls/import HTTP/1.1\r\nHost: x\r\nX-Api-Key: " + API_KEY.encode() +
+                 b"\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n" % len(body))
+    slow.sendall(body)
+    assert slow.recv(12) == b"HTTP/1.1 200"
+    service.process.send_signal(signal.SIGTERM)
+    while is_listening(service.port):
+        pass
+    release.set()
+    assert service.process.wait(timeout=PATIENCE) == 0
+    slow.close()
+    service.process.stdout.close()
+    service.process = None
+    assert receiver.got.empty()
 
 
 @pytest.mark.parametrize("words,options,env", [

@@ -277,8 +277,8 @@ static void other_secrets_given_are_tried(void **state)
 	struct sample s;
 	sample_make(&s, OTHER, canonical);
 	assert_verdict_with(&s.r, SECRET, others, 4, SIGN_PREVIOUS_SECRET, "another of the secrets");
-	assert_verdict_with(
-			&s.r, SECRET, others, 3, SIGN_MISMATCH, "another secret, or the body was changed");
+	assert_verdict_with(&s.r, SECRET, others, 3, SIGN_MISMATCH,
+			"another secret, or the body was changed (a framework");
 }
 
 static char *pretty(const char *json, size_t flags)
