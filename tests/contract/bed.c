@@ -6,11 +6,6 @@
 
 enum flavour contract_flavour;
 
-bool bed_is_durable(const struct bed *b)
-{
-	return b->flavour == SQLITE || b->flavour == SQLITE_FAULT;
-}
-
 struct store_conf bed_conf(struct bed *b)
 {
 	return (struct store_conf){ch_clock_virtual_of(&b->clock), ch_rand_seeded_of(&b->seeded)};
@@ -24,10 +19,10 @@ static void open_store(struct bed *b)
 	int rc;
 
 	snprintf(url, sizeof(url), "sqlite:%s/store.db", b->dir);
-	rc = store_open(bed_is_durable(b) ? url : "memory:", &conf, &b->store, &err);
+	rc = store_open(flavour_is_durable(b->flavour) ? url : "memory:", &conf, &b->store, &err);
 	if (rc != 0)
 		fail_msg("store_open: %s", err.text);
-	if (b->flavour == MEMORY_FAULT || b->flavour == SQLITE_FAULT) {
+	if (flavour_has_faults(b->flavour)) {
 		b->store = store_fault_wrap(b->store);
 		assert_non_null(b->store);
 	}
@@ -47,7 +42,7 @@ void bed_open(struct bed *b, enum flavour flavour)
 {
 	*b = (struct bed){.flavour = flavour, .clock = {{NOW_MS}, {1000}}};
 	ch_rand_seeded_init(&b->seeded, 7);
-	if (bed_is_durable(b)) {
+	if (flavour_is_durable(b->flavour)) {
 		strcpy(b->dir, "/tmp/callhook-contract-XXXXXX");
 		assert_non_null(mkdtemp(b->dir));
 	}
@@ -60,7 +55,7 @@ void bed_remove(const struct bed *b)
 			"store.db.lock", "store.db-journal"};
 	char path[128];
 
-	if (!bed_is_durable(b))
+	if (!flavour_is_durable(b->flavour))
 		return;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", b->dir, names[i]);

@@ -27,6 +27,17 @@ enum flavour { MEMORY, SQLITE, MEMORY_FAULT, SQLITE_FAULT, FLAVOUR_COUNT };
 
 extern enum flavour contract_flavour; /* of the run */
 
+/* Which tests there are for a flavour: one that survives a restart, one that fails when told to. */
+static inline bool flavour_is_durable(enum flavour f)
+{
+	return f == SQLITE || f == SQLITE_FAULT;
+}
+
+static inline bool flavour_has_faults(enum flavour f)
+{
+	return f == MEMORY_FAULT || f == SQLITE_FAULT;
+}
+
 #define NOW_MS 1722350100000 /* where the clock stands at first */
 #define ACCOUNT 1
 #define OTHER_ACCOUNT 2
@@ -44,7 +55,6 @@ void bed_open(struct bed *b, enum flavour flavour);
 void bed_close(struct bed *b);
 void bed_remove(const struct bed *b); /* the files, of a store that somebody else has closed */
 struct store_conf bed_conf(struct bed *b);
-bool bed_is_durable(const struct bed *b);
 void bed_restart(struct bed *b); /* durable stores: closes and opens again */
 int bed_setup(void **state); /* cmocka's: *state is a struct bed of contract_flavour */
 int bed_teardown(void **state);

@@ -170,8 +170,6 @@ static void a_write_that_fails_leaves_nothing(void **state)
 	struct delivery d;
 	char *before;
 
-	if (b->flavour != MEMORY_FAULT && b->flavour != SQLITE_FAULT)
-		skip();
 	d = prepare(b);
 	before = dump(b, DUMP_CALLS, DUMP_WEBHOOKS);
 	store_fault_fail_write(b->store, 2, CH_EFULL);
@@ -195,8 +193,6 @@ static void a_read_that_fails_says_so(void **state)
 	struct bed *b = *state;
 	struct store_request r;
 
-	if (b->flavour != MEMORY_FAULT && b->flavour != SQLITE_FAULT)
-		skip();
 	store_fault_fail_read(b->store, 2, CH_EIO);
 	assert_int_equal(count_accounts(b), 0);
 	store_request_init(&r, STORE_ACCOUNT_LIST, NULL, NULL);
@@ -379,8 +375,6 @@ static void all_of_it_survives_a_restart(void **state)
 	struct delivery d;
 	char *before;
 
-	if (!bed_is_durable(b))
-		skip();
 	d = prepare(b);
 	ask_everything(b, r, &d);
 	assert_int_equal(write_all(b, r, MANY), 0);
@@ -405,6 +399,31 @@ static void housekeeping_changes_nothing(void **state)
 	delivery_fini(&d);
 }
 
+static int faults(void)
+{
+	static const struct CMUnitTest tests[] = {
+			cmocka_unit_test_setup_teardown(
+					a_write_that_fails_leaves_nothing, bed_setup, bed_teardown),
+			cmocka_unit_test_setup_teardown(a_read_that_fails_says_so, bed_setup, bed_teardown),
+	};
+
+	return flavour_has_faults(contract_flavour)
+			       ? cmocka_run_group_tests_name("batches, faults", tests, NULL, NULL)
+			       : 0;
+}
+
+static int restarts(void)
+{
+	static const struct CMUnitTest tests[] = {
+			cmocka_unit_test_setup_teardown(
+					all_of_it_survives_a_restart, bed_setup, bed_teardown),
+	};
+
+	return flavour_is_durable(contract_flavour)
+			       ? cmocka_run_group_tests_name("batches, restart", tests, NULL, NULL)
+			       : 0;
+}
+
 int contract_batches(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -413,19 +432,14 @@ int contract_batches(void)
 			cmocka_unit_test_setup_teardown(
 					one_that_fails_leaves_the_others_alone, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(
-					a_write_that_fails_leaves_nothing, bed_setup, bed_teardown),
-			cmocka_unit_test_setup_teardown(a_read_that_fails_says_so, bed_setup, bed_teardown),
-			cmocka_unit_test_setup_teardown(
 					an_allocation_that_fails_leaves_nothing, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(
 					a_read_without_memory_says_so, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(
 					readers_see_whole_transactions, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(
-					all_of_it_survives_a_restart, bed_setup, bed_teardown),
-			cmocka_unit_test_setup_teardown(
 					housekeeping_changes_nothing, bed_setup, bed_teardown),
 	};
 
-	return cmocka_run_group_tests_name("batches", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("batches", tests, NULL, NULL) + faults() + restarts();
 }
