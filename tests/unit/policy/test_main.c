@@ -3,10 +3,15 @@
 int main(void)
 {
 	int failed = 0;
+	failed += health_tests();
+	failed += outage_tests();
 	failed += outcome_tests();
+	failed += rate_limit_tests();
 	failed += retry_tests();
 	failed += scope_tests();
 	failed += sign_tests();
 	failed += sign_check_tests();
+	failed += streak_tests();
+	failed += window_tests();
 	return failed > 0;
 }

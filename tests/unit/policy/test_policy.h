@@ -15,10 +15,15 @@
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
+int health_tests(void);
+int outage_tests(void);
 int outcome_tests(void);
+int rate_limit_tests(void);
 int retry_tests(void);
 int scope_tests(void);
 int sign_tests(void);
 int sign_check_tests(void);
+int streak_tests(void);
+int window_tests(void);
 
 #endif
