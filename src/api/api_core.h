@@ -75,8 +75,14 @@ struct api_request *api_request_of(struct store_request *s);
 bool api_path_id(struct api_request *r);
 /* Reads the query; names NULL-terminated. False: it has replied. */
 bool api_query(struct api_request *r, const char *const *names, struct query *q);
+/* There must be none. False: it has replied. */
+bool api_no_query(struct api_request *r);
 /* The body as JSON object, a new reference; is_optional: an empty body is NULL. False: it has replied. */
 bool api_json_object(struct api_request *r, bool is_optional, json_t **ret);
+/* The body must be empty, or {}. False: it has replied. */
+bool api_no_members(struct api_request *r);
+/* The member `key` of the body is none that this call knows. */
+void api_unknown_member(struct problems *problems, const char *key);
 
 /* ---- answering: each ends the request ---- */
 

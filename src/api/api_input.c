@@ -33,6 +33,32 @@ bool api_query(struct api_request *r, const char *const *names, struct query *q)
 	return false;
 }
 
+bool api_no_query(struct api_request *r)
+{
+	struct query q;
+
+	if (!api_query(r, NULL, &q))
+		return false;
+	query_fini(&q);
+	return true;
+}
+
+void api_unknown_member(struct problems *problems, const char *key)
+{
+	struct ch_buf pointer;
+
+	ch_buf_init(&pointer, 1024);
+	ch_buf_addc(&pointer, '/');
+	for (const char *p = key; *p; p++) {
+		if (*p == '~' || *p == '/')
+			ch_buf_adds(&pointer, *p == '~' ? "~0" : "~1");
+		else
+			ch_buf_addc(&pointer, *p);
+	}
+	problems_add(problems, ch_buf_text(&pointer), "is not known here");
+	ch_buf_fini(&pointer);
+}
+
 static void bad_json(struct api_request *r, const json_error_t *error)
 {
 	struct problems problems;
@@ -71,4 +97,21 @@ bool api_json_object(struct api_request *r, bool is_optional, json_t **ret)
 	}
 	*ret = json;
 	return true;
+}
+
+bool api_no_members(struct api_request *r)
+{
+	struct problems problems;
+	const char *key;
+	json_t *value, *json;
+
+	if (!api_json_object(r, true, &json))
+		return false;
+	problems_init(&problems);
+	json_object_foreach(json, key, value) api_unknown_member(&problems, key);
+	bool is_empty = json_object_size(json) == 0;
+	json_decref(json);
+	if (!is_empty)
+		api_invalid(r, "the body must be empty, or {}", &problems);
+	return is_empty;
 }

@@ -83,6 +83,23 @@ static bool take_if_match(struct api_request *r, struct store_call_put *put)
 	return true;
 }
 
+/* Of this condition only the form that creates: a list of tags would be one that nobody can mean. */
+static bool take_if_none_match(struct api_request *r, struct store_call_put *put)
+{
+	const char *header = http_header_get(r->x, "If-None-Match");
+	struct etag_list list;
+
+	if (!header)
+		return true;
+	bool is_any = etag_parse(header, true, &list) == 0 && list.is_any;
+	if (!is_any) {
+		api_problem(r, 400, "of If-None-Match a PUT takes * only");
+		return false;
+	}
+	put->in.if_none_match_any = true;
+	return true;
+}
+
 static bool take_notify(struct api_request *r, struct store_call_put *put)
 {
 	static const char *const names[] = {"notify", NULL};
@@ -145,7 +162,7 @@ void calls_put(struct api_request *r)
 		return;
 	api_begin_store(r, STORE_CALL_PUT);
 	struct store_call_put *put = &r->store.u.call_put;
-	if (take_notify(r, put) && take_if_match(r, put) && take_record(r, put))
+	if (take_notify(r, put) && take_if_match(r, put) && take_if_none_match(r, put) && take_record(r, put))
 		api_submit(r, put_done);
 }
 

@@ -141,9 +141,9 @@ static bool take_query(struct api_request *r, struct listing *l, struct store_de
 	return false;
 }
 
-/* ---- asking which are in flight ---- */
+/* ---- asking which are in flight, and what their lanes do ---- */
 
-static bool ask_flight(struct api_request *r, const struct delivery *rows, size_t count,
+static bool ask_loops(struct api_request *r, const struct delivery *rows, size_t count,
 		void (*done)(struct worker_question *q))
 {
 	struct worker_question *q = &r->question;
@@ -162,6 +162,13 @@ static bool ask_flight(struct api_request *r, const struct delivery *rows, size_
 	return true;
 }
 
+static struct delivery_live live_at(const struct api_request *r, size_t i)
+{
+	return (struct delivery_live){.is_in_flight = r->question.items[i].is_in_flight,
+			.lane = r->question.items[i].has_lane ? &r->question.items[i].lane : NULL,
+			.now_ms = ch_clock_wall(&r->api->conf.clock).ms};
+}
+
 /* ---- the list ---- */
 
 static void write_page(const struct api_request *r, struct ch_buf *out)
@@ -174,11 +181,12 @@ static void write_page(const struct api_request *r, struct ch_buf *out)
 	json_out_open(&o, NULL, '{');
 	json_out_open(&o, "content", '[');
 	for (size_t i = 0; i < list->out.count; i++) {
-		bool is_in_flight = r->question.items[i].is_in_flight;
-		if ((l->filter == FLIGHT_ONLY && !is_in_flight) || (l->filter == FLIGHT_NONE && is_in_flight))
+		struct delivery_live live = live_at(r, i);
+		if ((l->filter == FLIGHT_ONLY && !live.is_in_flight) ||
+				(l->filter == FLIGHT_NONE && live.is_in_flight))
 			continue;
 		json_out_open(&o, NULL, '{');
-		delivery_members(&o, &list->out.rows[i], is_in_flight);
+		delivery_members(&o, &list->out.rows[i], &live);
 		json_out_close(&o, '}');
 	}
 	json_out_close(&o, ']');
@@ -206,7 +214,7 @@ static void list_done(struct store_request *s)
 	if (s->result != 0)
 		api_store_problem(r, "account");
 	else
-		(void)ask_flight(r, s->u.delivery_list.out.rows, s->u.delivery_list.out.count, list_asked);
+		(void)ask_loops(r, s->u.delivery_list.out.rows, s->u.delivery_list.out.count, list_asked);
 }
 
 void deliveries_list(struct api_request *r)
@@ -226,45 +234,68 @@ void deliveries_list(struct api_request *r)
 
 /* ---- one ---- */
 
-static void get_asked(struct worker_question *q)
+static void reply_shown(struct worker_question *q)
 {
 	struct api_request *r = q->ctx;
 	const struct store_delivery_get *get = &r->store.u.delivery_get;
+	struct delivery_live live = live_at(r, 0);
 	struct ch_buf out;
 	struct json_out o = {.buf = &out};
 
 	ch_buf_init(&out, API_JSON_MAX);
 	json_out_open(&o, NULL, '{');
-	delivery_members(&o, &get->out.delivery, q->items[0].is_in_flight);
+	delivery_members(&o, &get->out.delivery, &live);
 	json_out_open(&o, "attempts", '[');
 	for (size_t i = 0; i < get->out.attempt_count; i++)
 		delivery_attempt(&o, &get->out.attempts[i]);
 	json_out_close(&o, ']');
 	json_out_close(&o, '}');
 	ch_free(q->items);
-	api_reply_json(r, 200, &out);
+	api_reply_json(r, r->route->handle == deliveries_resend ? 202 : 200, &out);
 }
 
-static void get_done(struct store_request *s)
+static void show_done(struct store_request *s)
 {
 	struct api_request *r = api_request_of(s);
 
 	if (s->result != 0)
 		api_store_problem(r, "delivery");
 	else
-		(void)ask_flight(r, &s->u.delivery_get.out.delivery, 1, get_asked);
+		(void)ask_loops(r, &s->u.delivery_get.out.delivery, 1, reply_shown);
 }
 
-void deliveries_get(struct api_request *r)
+static void show(struct api_request *r)
 {
-	struct query q;
-
-	if (!api_path_id(r) || !api_query(r, NULL, &q))
-		return;
-	query_fini(&q);
 	api_begin_store(r, STORE_DELIVERY_GET);
 	r->store.u.delivery_get.in.account = r->caller.account->number;
 	r->store.u.delivery_get.in.id = r->id;
 	r->store.u.delivery_get.in.attempt_limit = ATTEMPTS_SHOWN;
-	api_submit(r, get_done);
+	api_submit(r, show_done);
+}
+
+void deliveries_get(struct api_request *r)
+{
+	if (api_path_id(r) && api_no_query(r))
+		show(r);
+}
+
+/* ---- sending it again ---- */
+
+static void resend_done(struct store_request *s)
+{
+	if (s->result != 0)
+		api_store_problem(api_request_of(s), "delivery");
+	else
+		show(api_request_of(s));
+}
+
+void deliveries_resend(struct api_request *r)
+{
+	if (!api_path_id(r) || !api_no_query(r) || !api_no_members(r))
+		return;
+	api_begin_store(r, STORE_RESEND);
+	r->store.u.resend.in.account = r->caller.account->number;
+	r->store.u.resend.in.id = r->id;
+	r->store.u.resend.in.now_ms = ch_clock_wall(&r->api->conf.clock).ms;
+	api_submit(r, resend_done);
 }

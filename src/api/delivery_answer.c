@@ -6,21 +6,44 @@
 #include "base/time_text.h"
 #include "model/json_utf8.h"
 
-void delivery_members(struct json_out *o, const struct delivery *d, bool is_in_flight)
+/* Why a delivery that waits is not being sent at this moment. */
+static void put_waits_for(struct json_out *o, const struct delivery *d, const struct delivery_live *live)
+{
+	char words[80] = "the next try is due at ";
+	const char *waits_for = words;
+
+	if (d->due_ms > live->now_ms)
+		time_text_format_ms(d->due_ms, words + strlen(words));
+	else if (!live->lane)
+		waits_for = "no delivery loop has taken it up yet";
+	else if (live->lane->waits_for[0])
+		waits_for = live->lane->waits_for;
+	else
+		waits_for = "its turn: it goes next";
+	json_out_text(o, "waitsFor", waits_for);
+}
+
+void delivery_members(struct json_out *o, const struct delivery *d, const struct delivery_live *live)
 {
 	bool is_pending = d->state == DELIVERY_PENDING;
+	bool is_in_flight = is_pending && live->is_in_flight;
 
 	json_out_id(o, "id", &d->id);
 	json_out_id(o, "webhookId", &d->webhook_id);
 	json_out_id(o, "callId", &d->call_id);
 	json_out_int(o, "callVersion", d->version);
 	json_out_text(o, "callStatus", call_status_name(d->call_status));
-	json_out_text(o, "state",
-			delivery_state_name(is_pending && is_in_flight ? DELIVERY_DELIVERING : d->state));
+	json_out_text(o, "state", delivery_state_name(is_in_flight ? DELIVERY_DELIVERING : d->state));
+	json_out_int(o, "round", d->round);
+	json_out_bool(o, "everDelivered", d->was_delivered);
 	json_out_int(o, "tries", d->tries);
 	json_out_int(o, "attemptCount", d->attempts);
 	json_out_time(o, "created", d->created_ms);
 	json_out_time(o, "due", is_pending ? d->due_ms : 0);
+	if (is_pending && !is_in_flight)
+		put_waits_for(o, d, live);
+	else
+		json_out_text(o, "waitsFor", NULL);
 	json_out_time(o, "finished", d->finished_ms);
 	json_out_text(o, "reason", d->reason);
 }

@@ -6,10 +6,18 @@
 #define CH_API_DELIVERY_ANSWER_H
 
 #include "api/json_out.h"
+#include "delivery/engine.h"
 #include "model/delivery.h"
 
-/* The members of one delivery, in an object that is open. is_in_flight: PENDING is shown as DELIVERING. */
-void delivery_members(struct json_out *o, const struct delivery *d, bool is_in_flight);
+/* What the delivery loops say of it, now. */
+struct delivery_live {
+	bool is_in_flight; /* PENDING is shown as DELIVERING */
+	const struct lane_info *lane; /* NULL: no loop knows its webhook (yet) */
+	int64_t now_ms;
+};
+
+/* The members of one delivery, in an object that is open. */
+void delivery_members(struct json_out *o, const struct delivery *d, const struct delivery_live *live);
 /* One object. */
 void delivery_attempt(struct json_out *o, const struct attempt *a);
 

@@ -18,12 +18,15 @@ void webhooks_post(struct api_request *r);
 void webhooks_get(struct api_request *r);
 void webhooks_patch(struct api_request *r);
 void webhooks_delete(struct api_request *r);
+void webhooks_enable(struct api_request *r);
+void webhooks_disable(struct api_request *r);
 
 void secrets_post(struct api_request *r);
 void secrets_delete(struct api_request *r);
 
 void deliveries_list(struct api_request *r);
 void deliveries_get(struct api_request *r);
+void deliveries_resend(struct api_request *r);
 
 void operations_health(struct api_request *r);
 void operations_ready(struct api_request *r);

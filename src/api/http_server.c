@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -111,19 +112,31 @@ static void refuse(int fd)
 	close(fd);
 }
 
-/* One that is idle makes room for one that wants something. */
-static void make_room(struct http_server *s)
+/* One that is idle makes room for one that wants something: the one that is idle longest. False: none is. */
+static bool make_room(struct http_server *s)
 {
-	if (s->connections < (size_t)s->conf.connections_max || ch_list_is_empty(&s->waits[WAIT_IDLE]))
-		return;
+	if (ch_list_is_empty(&s->waits[WAIT_IDLE]))
+		return false;
 	http_conn_close(CH_CONTAINER_OF(s->waits[WAIT_IDLE].next, struct http_conn, link));
+	return true;
+}
+
+/* Out of descriptors accept says so before it looks whether there is anybody. */
+static bool is_waited_for(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int error = errno;
+	bool is = poll(&p, 1, 0) > 0;
+	errno = error;
+	return is;
 }
 
 static void take_connection(struct http_server *s, int fd, const struct sockaddr *sa)
 {
 	struct timeval tick = ms_to_timeval(s->tick_ms);
 
-	make_room(s);
+	if (s->connections >= (size_t)s->conf.connections_max)
+		(void)make_room(s);
 	if (s->connections >= (size_t)s->conf.connections_max || http_conn_open(s, fd, sa) != 0) {
 		refuse(fd);
 		return;
@@ -144,7 +157,12 @@ static void on_accept(evutil_socket_t fd, short what, void *server)
 			take_connection(s, client, (struct sockaddr *)&sa);
 			continue;
 		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		bool is_out = errno == EMFILE || errno == ENFILE;
+		if (is_out && !is_waited_for(fd))
+			return;
+		if (is_out && make_room(s))
+			continue;
+		if (is_out || errno == ENOBUFS || errno == ENOMEM)
 			pause_accept(s);
 		if (errno != ECONNABORTED && errno != EINTR)
 			return;

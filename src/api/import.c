@@ -5,6 +5,7 @@
 #include "api/handlers.h"
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/crash_point.h"
 #include "base/list.h"
 
 /* Lines handed to the store and not yet answered, or answered and waiting for an earlier one. Two of the
@@ -297,6 +298,7 @@ static void on_turn(evutil_socket_t fd, short what, void *ctx)
 
 	im->is_turn_due = false;
 	write_answers(im);
+	CH_CRASH_POINT(import_slice);
 	bool is_read = http_reply_backlog(x) < BACKLOG_MAX;
 	if (is_read)
 		take_lines(im);

@@ -40,7 +40,10 @@ struct engine_sum {
 	unsigned long long attempts[ATTEMPT_OUTCOME_COUNT];
 	unsigned long long answers[6];
 	unsigned long long delivered, failed, retried, reused, claims, claimed, overflowed;
-	long long in_flight, lanes, held, body_bytes;
+	unsigned long long probes, deaths, suspensions, switched_off, outages, resent;
+	long long in_flight, held, body_bytes, slow_in_flight, probes_in_flight, results_waiting;
+	long long lanes[LANE_STATE_COUNT];
+	long long outage, refused; /* loops that are in that state */
 	unsigned long long attempt_us, receipt_us;
 	unsigned long long attempt_bucket[BUCKETS], receipt_bucket[BUCKETS];
 };
@@ -67,12 +70,24 @@ static void add_engine(struct engine_sum *sum, const struct engine_stats *s)
 	add_counts(&sum->claims, &s->claims, 1);
 	add_counts(&sum->claimed, &s->claimed, 1);
 	add_counts(&sum->overflowed, &s->overflowed, 1);
+	add_counts(&sum->probes, &s->probes, 1);
+	add_counts(&sum->deaths, &s->deaths, 1);
+	add_counts(&sum->suspensions, &s->suspensions, 1);
+	add_counts(&sum->switched_off, &s->switched_off, 1);
+	add_counts(&sum->outages, &s->outages, 1);
+	add_counts(&sum->resent, &s->resent, 1);
 	add_counts(&sum->attempt_us, &s->attempt_us, 1);
 	add_counts(&sum->receipt_us, &s->receipt_us, 1);
 	add_counts(sum->attempt_bucket, s->attempt_bucket, BUCKETS);
 	add_counts(sum->receipt_bucket, s->receipt_bucket, BUCKETS);
 	add_gauge(&sum->in_flight, &s->in_flight);
-	add_gauge(&sum->lanes, &s->lanes);
+	add_gauge(&sum->slow_in_flight, &s->slow_in_flight);
+	add_gauge(&sum->probes_in_flight, &s->probes_in_flight);
+	add_gauge(&sum->results_waiting, &s->results_waiting);
+	add_gauge(&sum->outage, &s->is_outage);
+	add_gauge(&sum->refused, &s->is_refused);
+	for (int i = 0; i < LANE_STATE_COUNT; i++)
+		add_gauge(&sum->lanes[i], &s->lanes_by_state[i]);
 	add_gauge(&sum->held, &s->held);
 	add_gauge(&sum->body_bytes, &s->body_bytes);
 }
@@ -110,9 +125,37 @@ static void put_attempts(struct ch_buf *out, const struct engine_sum *s)
 			s->receipt_bucket, s->receipt_us);
 }
 
+static void put_lanes(struct ch_buf *out, const struct engine_sum *s)
+{
+	head(out, "callhook_lanes", "gauge", "Webhooks that the delivery loops know, by the lane's state.");
+	for (int i = 0; i < LANE_STATE_COUNT; i++)
+		ch_buf_addf(out, "callhook_lanes{state=\"%s\"} %lld\n", lane_state_name((enum lane_state)i),
+				s->lanes[i]);
+	one(out, "callhook_lane_deaths_total", "counter", "Times that an endpoint was taken for dead.",
+			(double)s->deaths);
+	one(out, "callhook_lane_suspensions_total", "counter",
+			"Times that an endpoint asked to be left alone.", (double)s->suspensions);
+	one(out, "callhook_probes_total", "counter", "Attempts to find out whether a dead endpoint lives.",
+			(double)s->probes);
+	one(out, "callhook_probes_in_flight", "gauge", "Such attempts under way; part of callhook_in_flight.",
+			(double)s->probes_in_flight);
+	one(out, "callhook_slow_in_flight", "gauge",
+			"Attempts under way at slow endpoints; part of callhook_in_flight.",
+			(double)s->slow_in_flight);
+	one(out, "callhook_webhooks_switched_off_total", "counter",
+			"Webhooks switched off because of a 410, or because nothing succeeded for days.",
+			(double)s->switched_off);
+	one(out, "callhook_outages_total", "counter",
+			"Times that our own line or name server was taken to be down.", (double)s->outages);
+	one(out, "callhook_outage", "gauge",
+			"1 while our own line or name server is taken to be down and sending pauses.",
+			s->outage > 0);
+}
+
 static void put_engine(struct ch_buf *out, const struct engine_sum *s)
 {
 	put_attempts(out, s);
+	put_lanes(out, s);
 	one(out, "callhook_deliveries_delivered_total", "counter", "Deliveries that were delivered.",
 			(double)s->delivered);
 	one(out, "callhook_deliveries_failed_total", "counter", "Deliveries that used up their tries.",
@@ -127,7 +170,12 @@ static void put_engine(struct ch_buf *out, const struct engine_sum *s)
 	one(out, "callhook_overflowed_total", "counter",
 			"Fresh deliveries left to the store for want of room.", (double)s->overflowed);
 	one(out, "callhook_in_flight", "gauge", "Attempts under way.", (double)s->in_flight);
-	one(out, "callhook_lanes", "gauge", "Webhooks that the delivery loops know.", (double)s->lanes);
+	one(out, "callhook_deliveries_resent_total", "counter",
+			"Deliveries sent again because somebody asked.", (double)s->resent);
+	one(out, "callhook_results_waiting", "gauge", "Attempts whose result is not yet in the store.",
+			(double)s->results_waiting);
+	one(out, "callhook_results_refused", "gauge",
+			"1 while the store refuses results and no new attempt starts.", s->refused > 0);
 	one(out, "callhook_held_deliveries", "gauge", "Deliveries held in memory.", (double)s->held);
 	one(out, "callhook_held_body_bytes", "gauge", "Bytes of bodies held in memory for delivery.",
 			(double)s->body_bytes);

@@ -16,6 +16,35 @@ void operations_health(struct api_request *r)
 				     .text_len = sizeof(text) - 1});
 }
 
+/* In words, what the delivery loops do. Whatever it is, the process stays ready: what is accepted waits
+ * safely in the store, and a load balancer that took it away would turn our outage into refused calls. */
+static const char *sending(const struct api *a)
+{
+	const char *words = "ok";
+
+	for (int i = 0; i < a->conf.workers->count; i++) {
+		const struct engine_stats *s = worker_stats(a->conf.workers->items[i]);
+		if (atomic_load_explicit(&s->is_outage, memory_order_relaxed))
+			return "paused: our own line or name server seems to be down";
+		if (atomic_load_explicit(&s->is_refused, memory_order_relaxed))
+			words = "paused: the store refuses the results of attempts";
+	}
+	return words;
+}
+
+static void reply_ready(struct api_request *r)
+{
+	struct ch_buf out;
+	struct json_out o = {.buf = &out};
+
+	ch_buf_init(&out, API_JSON_MAX);
+	json_out_open(&o, NULL, '{');
+	json_out_text(&o, "status", "ok");
+	json_out_text(&o, "sending", sending(r->api));
+	json_out_close(&o, '}');
+	api_reply_json(r, 200, &out);
+}
+
 void operations_ready(struct api_request *r)
 {
 	const struct store_stats *stats = r->api->conf.store_stats;
@@ -28,7 +57,7 @@ void operations_ready(struct api_request *r)
 	else if (code != 0)
 		api_problem(r, 503, "the store refuses writes: %s", ch_err_name(code));
 	else
-		operations_health(r);
+		reply_ready(r);
 }
 
 static void ledger_done(struct store_request *s)

@@ -4,6 +4,7 @@
 #include "api/handlers.h"
 #include "api/webhook_change.h"
 #include "base/alloc.h"
+#include "base/crash_point.h"
 #include "base/crypto.h"
 #include "policy/sign.h"
 
@@ -66,6 +67,7 @@ static bool post_apply(struct api_request *r, struct webhook *w)
 		api_problem(r, 409, "the webhook has a secret already");
 		return false;
 	}
+	CH_CRASH_POINT(secret_sealed);
 	if (seal(r, &s->secret, w) == 0)
 		return true;
 	api_out_of_memory(r);
@@ -78,6 +80,7 @@ static void post_finished(struct api_request *r)
 	struct json_out o;
 	struct ch_buf out;
 
+	CH_CRASH_POINT(secret_stored);
 	ch_buf_init(&out, API_JSON_MAX);
 	/* Once and large enough: growing would leave a copy of the secret behind. */
 	(void)ch_buf_reserve(&out, 2 * SIGN_SECRET_TEXT_MAX + 128);
@@ -107,7 +110,6 @@ static bool check_brought(json_t *json, struct problems *problems)
 
 	json_object_foreach(json, key, value)
 	{
-		struct ch_buf pointer;
 		if (strcmp(key, "secret") == 0) {
 			if (!json_is_string(value))
 				problems_add(problems, "/secret", "must be a string");
@@ -116,16 +118,7 @@ static bool check_brought(json_t *json, struct problems *problems)
 				problems_add(problems, "/secret", "%s", err.text);
 			continue;
 		}
-		ch_buf_init(&pointer, 1024);
-		ch_buf_addc(&pointer, '/');
-		for (const char *p = key; *p; p++) {
-			if (*p == '~' || *p == '/')
-				ch_buf_adds(&pointer, *p == '~' ? "~0" : "~1");
-			else
-				ch_buf_addc(&pointer, *p);
-		}
-		problems_add(problems, ch_buf_text(&pointer), "is not known here");
-		ch_buf_fini(&pointer);
+		api_unknown_member(problems, key);
 	}
 	return problems->count == 0;
 }

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/time_text.h"
 
 /* What an answer is made of while the loops are asked. Its items lie in the question. */
 struct answer {
@@ -42,6 +43,22 @@ static void lane_of(const struct answer *a, size_t i, struct lane_info *ret)
 		snprintf(ret->reason, sizeof(ret->reason), "%s", w->disabled_reason);
 }
 
+/* What the lane does at this moment; window is null while no loop knows the webhook. */
+static int set_live(json_t *json, const struct lane_info *lane)
+{
+	char until[25];
+
+	if (lane->until_wall_ms)
+		time_text_format_ms(lane->until_wall_ms, until);
+	return json_object_set_new(json, "state", json_string(lane_state_name(lane->state))) |
+	       json_object_set_new(
+			       json, "reason", lane->reason[0] ? json_string(lane->reason) : json_null()) |
+	       json_object_set_new(json, "until", lane->until_wall_ms ? json_string(until) : json_null()) |
+	       json_object_set_new(json, "inFlight", json_integer(lane->busy)) |
+	       json_object_set_new(json, "window", lane->window ? json_integer(lane->window) : json_null()) |
+	       json_object_set_new(json, "slow", json_boolean(lane->is_slow));
+}
+
 static int dump(const char *data, size_t len, void *ctx)
 {
 	ch_buf_add(ctx, data, len);
@@ -54,9 +71,7 @@ static void write_webhook(const struct answer *a, size_t i, struct ch_buf *out)
 	json_t *json = webhook_to_json(webhook_at(a, i));
 
 	lane_of(a, i, &lane);
-	if (!json || json_object_set_new(json, "state", json_string(lane_state_name(lane.state))) != 0 ||
-			json_object_set_new(json, "reason",
-					lane.reason[0] ? json_string(lane.reason) : json_null()) != 0 ||
+	if (!json || set_live(json, &lane) != 0 ||
 			json_object_set_new(json, "parked", json_integer(parked_at(a, i))) != 0 ||
 			json_dump_callback(json, dump, out, JSON_COMPACT) != 0)
 		out->err = CH_ENOMEM;

@@ -9,12 +9,22 @@ static void written(struct store_request *s)
 	struct api_request *r = api_request_of(s);
 	struct webhook_change *c = r->change;
 
-	if (s->result == 0)
+	if (s->result == 0) {
+		c->result = &s->u.webhook_update.in.webhook;
 		c->finished(r);
-	else if (s->result == CH_ECONFLICT && ++c->tries < TRIES_MAX)
+	} else if (s->result == CH_ECONFLICT && ++c->tries < TRIES_MAX) {
 		read_webhook(r);
-	else
+	} else {
 		api_store_problem(r, "webhook");
+	}
+}
+
+static void write_webhook(struct api_request *r, struct webhook *w)
+{
+	api_begin_store(r, STORE_WEBHOOK_UPDATE);
+	r->store.u.webhook_update.in.webhook = *w;
+	r->store.u.webhook_update.in.release = r->change->releases;
+	api_submit(r, written);
 }
 
 static void was_read(struct store_request *s)
@@ -26,16 +36,22 @@ static void was_read(struct store_request *s)
 		api_store_problem(r, "webhook");
 		return;
 	}
-	struct webhook w = s->u.webhook_get.out.row.webhook;
-	s->u.webhook_get.out.row.webhook = (struct webhook){0};
-	c->parked = s->u.webhook_get.out.row.counts.parked;
+	struct store_webhook_row *row = &s->u.webhook_get.out.row;
+	struct webhook w = row->webhook;
+	row->webhook = (struct webhook){0};
+	c->parked = row->counts.parked;
+	c->is_unchanged = false;
 	if (!c->apply(r, &w)) {
 		webhook_fini(&w);
 		return;
 	}
-	api_begin_store(r, STORE_WEBHOOK_UPDATE);
-	r->store.u.webhook_update.in.webhook = w;
-	api_submit(r, written);
+	if (!c->is_unchanged) {
+		write_webhook(r, &w);
+		return;
+	}
+	row->webhook = w;
+	c->result = &row->webhook;
+	c->finished(r);
 }
 
 static void read_webhook(struct api_request *r)

@@ -10,8 +10,11 @@
 struct webhook_change {
 	/* Changes w. False: it has ended r, and nothing is to be written. Called again after a conflict. */
 	bool (*apply)(struct api_request *r, struct webhook *w);
-	/* It is written: r->store's webhook_update.in.webhook is what is stored now. Ends r. */
+	/* result is what is stored now. Ends r. */
 	void (*finished)(struct api_request *r);
+	const struct webhook *result; /* inside r->store */
+	bool is_unchanged; /* set by apply: nothing has to be written */
+	bool releases; /* what is parked goes out */
 	int64_t parked; /* deliveries of that state when it was read */
 	int tries;
 };

@@ -4,18 +4,8 @@
 #include "api/handlers.h"
 #include "api/webhook_answer.h"
 #include "api/webhook_change.h"
+#include "api/webhook_switch.h"
 #include "base/alloc.h"
-
-/* False: it has replied. */
-static bool no_query(struct api_request *r)
-{
-	struct query q;
-
-	if (!api_query(r, NULL, &q))
-		return false;
-	query_fini(&q);
-	return true;
-}
 
 /* ---- list, get ---- */
 
@@ -29,7 +19,7 @@ static void list_done(struct store_request *s)
 
 void webhooks_list(struct api_request *r)
 {
-	if (!no_query(r))
+	if (!api_no_query(r))
 		return;
 	api_begin_store(r, STORE_WEBHOOK_LIST);
 	r->store.u.webhook_list.in.account = r->caller.account->number;
@@ -48,7 +38,7 @@ static void get_done(struct store_request *s)
 
 void webhooks_get(struct api_request *r)
 {
-	if (!api_path_id(r) || !no_query(r))
+	if (!api_path_id(r) || !api_no_query(r))
 		return;
 	api_begin_store(r, STORE_WEBHOOK_GET);
 	r->store.u.webhook_get.in.account = r->caller.account->number;
@@ -80,7 +70,7 @@ void webhooks_post(struct api_request *r)
 	struct problems problems;
 	json_t *json;
 
-	if (!no_query(r) || !api_json_object(r, false, &json))
+	if (!api_no_query(r) || !api_json_object(r, false, &json))
 		return;
 	api_begin_store(r, STORE_WEBHOOK_CREATE);
 	struct webhook *w = &r->store.u.webhook_create.in.webhook;
@@ -126,23 +116,21 @@ static bool patch_apply(struct api_request *r, struct webhook *w)
 	if (rc != 0)
 		refuse_settings(r, rc, &problems);
 	problems_fini(&problems);
-	if (rc == 0 && w->enabled != was_enabled) {
-		ch_free(w->disabled_reason);
-		w->disabled_reason = NULL;
-	}
+	if (rc == 0 && w->enabled != was_enabled)
+		webhook_switch_set(w, w->enabled);
 	return rc == 0;
 }
 
 static void patch_finished(struct api_request *r)
 {
-	webhook_answer_one(r, 200, &r->store.u.webhook_update.in.webhook, r->change->parked);
+	webhook_answer_one(r, 200, r->change->result, r->change->parked);
 }
 
 void webhooks_patch(struct api_request *r)
 {
 	json_t *json;
 
-	if (!api_path_id(r) || !no_query(r) || !api_json_object(r, false, &json))
+	if (!api_path_id(r) || !api_no_query(r) || !api_json_object(r, false, &json))
 		return;
 	struct patch *p = ch_calloc(1, sizeof(*p));
 	if (!p) {
@@ -170,7 +158,7 @@ static void delete_done(struct store_request *s)
 
 void webhooks_delete(struct api_request *r)
 {
-	if (!api_path_id(r) || !no_query(r))
+	if (!api_path_id(r) || !api_no_query(r))
 		return;
 	api_begin_store(r, STORE_WEBHOOK_DELETE);
 	r->store.u.webhook_delete.in.account = r->caller.account->number;

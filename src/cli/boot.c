@@ -1,14 +1,13 @@
 #include "cli/boot.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/crash_point.h"
+#include "cli/key_file.h"
 
 #define API_KEY_BYTES 32
 #define API_KEY_TEXT_MAX 80
@@ -81,9 +80,11 @@ static int make_default(struct store_client *store, struct ch_port *port, struct
 		ch_sha256(key, strlen(key), a->key_sha256[i]);
 	}
 	rc = show_keys(keys, preset_key != NULL, err);
+	CH_CRASH_POINT(account_shown);
 	ch_wipe(keys, sizeof(keys));
 	if (rc == 0)
 		rc = boot_ask(store, port, &r, err);
+	CH_CRASH_POINT(account_made);
 	store_request_fini(&r);
 	return rc;
 }
@@ -147,67 +148,6 @@ void boot_accounts_fini(struct boot_accounts *a)
 	*a = (struct boot_accounts){0};
 }
 
-static int make_key_file(const char *path, const uint8_t key[CH_SEAL_KEY_BYTES], struct ch_err *err)
-{
-	char text[2 * CH_SEAL_KEY_BYTES + 1];
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	bool ok;
-
-	if (fd < 0)
-		return ch_err_set(err, CH_EIO, "the key file %s can't be made: %s", path, strerror(errno));
-	ch_hex(key, CH_SEAL_KEY_BYTES, text);
-	text[sizeof(text) - 1] = '\n';
-	ok = write(fd, text, sizeof(text)) == (ssize_t)sizeof(text) && fsync(fd) == 0;
-	ok = close(fd) == 0 && ok;
-	ch_wipe(text, sizeof(text));
-	if (!ok) {
-		ch_err_set(err, CH_EIO, "the key file %s can't be written: %s", path, strerror(errno));
-		unlink(path);
-		return CH_EIO;
-	}
-	return 0;
-}
-
-static int read_key_file(int fd, const char *path, uint8_t ret[CH_SEAL_KEY_BYTES], struct ch_err *err)
-{
-	char text[2 * CH_SEAL_KEY_BYTES + 2];
-	ssize_t got = read(fd, text, sizeof(text));
-	struct stat st;
-
-	if (got < 0 || fstat(fd, &st) != 0)
-		return ch_err_set(err, CH_EIO, "the key file %s: %s", path, strerror(errno));
-	if (st.st_mode & 077)
-		return ch_err_set(err, CH_EIO, "the key file %s can be read by others; chmod 600 it", path);
-	while (got > 0 && (text[got - 1] == '\n' || text[got - 1] == '\r'))
-		got--;
-	if (got != 2 * CH_SEAL_KEY_BYTES || ch_unhex(text, (size_t)got, ret) != 0)
-		return ch_err_set(err, CH_EIO, "the key file %s does not hold 64 hex digits", path);
-	ch_wipe(text, sizeof(text));
-	return 0;
-}
-
-static int load_key(const char *path, bool may_make, const struct ch_rand *rand,
-		uint8_t ret[CH_SEAL_KEY_BYTES], struct ch_err *err)
-{
-	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	int rc;
-
-	if (fd >= 0) {
-		rc = read_key_file(fd, path, ret, err);
-		close(fd);
-		return rc;
-	}
-	if (path && errno != ENOENT)
-		return ch_err_set(err, CH_EIO, "the key file %s can't be opened: %s", path, strerror(errno));
-	if (path && !may_make)
-		return ch_err_set(err, CH_ENOENT,
-				"the key file %s is not there, but the store holds secrets that were "
-				"encrypted with it",
-				path);
-	ch_rand_fill(rand, ret, CH_SEAL_KEY_BYTES);
-	return path ? make_key_file(path, ret, err) : 0;
-}
-
 static int check_secret(const struct webhook *w, const uint8_t key[CH_SEAL_KEY_BYTES], struct ch_err *err)
 {
 	char id[ID_TEXT_LEN + 1];
@@ -240,12 +180,12 @@ int boot_key(struct store_client *store, struct ch_port *port, const struct ch_r
 	store_request_init(&r, STORE_LANES, port, answered);
 	rc = boot_ask(store, port, &r, err);
 	for (size_t i = 0; rc == 0 && i < r.u.lanes.out.count; i++)
-		has_secrets = has_secrets || r.u.lanes.out.webhooks[i].secret_sealed;
+		has_secrets = has_secrets || r.u.lanes.out.rows[i].webhook.secret_sealed;
 	if (rc == 0)
-		rc = load_key(path, !has_secrets, rand, ret, err);
+		rc = key_file_load(path, !has_secrets, rand, ret, err);
 	for (size_t i = 0; rc == 0 && i < r.u.lanes.out.count; i++)
-		if (r.u.lanes.out.webhooks[i].secret_sealed)
-			rc = check_secret(&r.u.lanes.out.webhooks[i], ret, err);
+		if (r.u.lanes.out.rows[i].webhook.secret_sealed)
+			rc = check_secret(&r.u.lanes.out.rows[i].webhook, ret, err);
 	store_request_fini(&r);
 	return rc;
 }

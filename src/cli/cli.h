@@ -28,6 +28,7 @@ int cli_send(int argc, char **argv);
 int cli_sign(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_listen(int argc, char **argv);
+int cli_fsck(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 /* "callhook NAME: words" on stderr; returns code, so that a command can end with it. */

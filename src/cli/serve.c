@@ -9,11 +9,18 @@
 
 #include "api/api.h"
 #include "base/alloc.h"
+#include "base/crash_point.h"
 #include "cli/boot.h"
 #include "cli/cli.h"
 #include "cli/serve_conf.h"
 
-#define DRAIN_LOOK_MS 10
+#define STOP_LOOK_MS 10
+/* At the end, with nothing left to do but to write results: how long the store may refuse them. A disk that
+ * is full now is full in 20 s, and what is not written is attempted again. */
+#define REFUSED_MS 2000
+
+static const int caught[] = {SIGTERM, SIGINT, SIGHUP};
+#define CAUGHT_COUNT (sizeof(caught) / sizeof(caught[0]))
 
 /* Everything that runs, in the order it is started; stopped the other way round. */
 struct service {
@@ -25,8 +32,8 @@ struct service {
 	struct ch_port port;
 	bool has_port;
 	struct event *port_event;
-	struct event *signals[2];
-	struct event *drain_timer;
+	struct event *signals[CAUGHT_COUNT];
+	struct event *stop_timer;
 	struct store_client *store;
 	struct boot_accounts accounts;
 	uint8_t seal_key[CH_SEAL_KEY_BYTES];
@@ -36,6 +43,9 @@ struct service {
 	bool is_stopping;
 	bool has_stopper;
 	struct ch_mono stop_until; /* the end of the grace: one for answers and attempts alike */
+	bool is_ending; /* the API has nothing more to answer, or may no longer; the loops end */
+	int64_t refused_since_ms; /* mono; 0: the store takes results, or something is in flight */
+	bool is_hurried;
 	pthread_t stopper;
 	struct ch_msg stopped;
 };
@@ -51,6 +61,7 @@ static void on_workers_stopped(struct ch_msg *m)
 {
 	struct service *s = CH_CONTAINER_OF(m, struct service, stopped);
 
+	CH_CRASH_POINT(stop_workers_stopped);
 	event_base_loopbreak(s->base);
 }
 
@@ -66,40 +77,100 @@ static void *stop_workers(void *ctx)
 	return NULL;
 }
 
-static void on_drain_look(evutil_socket_t fd, short what, void *ctx)
+static void hurry(struct service *s)
 {
-	struct service *s = ctx;
-	bool is_quiet = http_server_busy(s->http) == 0 && api_busy(s->api) == 0;
+	s->is_hurried = true;
+	for (int i = 0; i < s->workers.count; i++)
+		worker_hurry(s->workers.items[i]);
+}
 
-	if (!is_quiet && ch_clock_mono(&s->clock).ms < s->stop_until.ms) {
-		event_add(s->drain_timer, &(struct timeval){.tv_usec = DRAIN_LOOK_MS * 1000});
+static long long gauge(const atomic_llong *g)
+{
+	return atomic_load_explicit(g, memory_order_relaxed);
+}
+
+/* Nothing is left but results that the store does not take? */
+static bool is_refused(const struct service *s, long long *ret_results)
+{
+	long long in_flight = 0, refused = 0;
+
+	*ret_results = 0;
+	for (int i = 0; i < s->workers.count; i++) {
+		const struct engine_stats *stats = worker_stats(s->workers.items[i]);
+		in_flight += gauge(&stats->in_flight);
+		refused += gauge(&stats->is_refused);
+		*ret_results += gauge(&stats->results_waiting);
+	}
+	return in_flight == 0 && refused > 0;
+}
+
+static void look_at_results(struct service *s)
+{
+	int64_t now_ms = ch_clock_mono(&s->clock).ms;
+	long long results;
+
+	if (!is_refused(s, &results)) {
+		s->refused_since_ms = 0;
 		return;
 	}
+	if (s->refused_since_ms == 0)
+		s->refused_since_ms = now_ms;
+	if (s->is_hurried || now_ms - s->refused_since_ms < REFUSED_MS)
+		return;
+	CH_LOG(&s->log, CH_LOG_WARN, "stopping_unwritten", CH_I("results", results));
+	hurry(s);
+}
+
+static void end_loops(struct service *s)
+{
+	s->is_ending = true;
+	CH_CRASH_POINT(stop_drained);
 	s->stopped.run = on_workers_stopped;
 	s->has_stopper = pthread_create(&s->stopper, NULL, stop_workers, s) == 0;
 	if (!s->has_stopper)
 		stop_workers(s);
 }
 
+static void on_stop_look(evutil_socket_t fd, short what, void *ctx)
+{
+	struct service *s = ctx;
+	bool is_quiet = http_server_busy(s->http) == 0 && api_busy(s->api) == 0;
+
+	if (!s->is_ending && (is_quiet || ch_clock_mono(&s->clock).ms >= s->stop_until.ms))
+		end_loops(s);
+	else if (s->is_ending)
+		look_at_results(s);
+	event_add(s->stop_timer, &(struct timeval){.tv_usec = STOP_LOOK_MS * 1000});
+}
+
+static void on_hangup(struct service *s)
+{
+	CH_LOG(&s->log, CH_LOG_INFO, "hangup_ignored", CH_S("reason", "there is nothing to reload"));
+}
+
 static void on_signal(evutil_socket_t number, short what, void *ctx)
 {
 	struct service *s = ctx;
 
+	if (number == SIGHUP) {
+		on_hangup(s);
+		return;
+	}
 	if (s->is_stopping) {
 		CH_LOG(&s->log, CH_LOG_WARN, "stopping_now", CH_I("signal", number));
 		s->stop_until = ch_clock_mono(&s->clock);
-		for (int i = 0; i < s->workers.count; i++)
-			worker_hurry(s->workers.items[i]);
+		hurry(s);
 		return;
 	}
 	CH_LOG(&s->log, CH_LOG_INFO, "stopping", CH_I("signal", number),
 			CH_I("grace_s", s->conf.grace_ms / 1000));
 	s->is_stopping = true;
+	CH_CRASH_POINT(stop_asked);
 	s->stop_until = (struct ch_mono){ch_clock_mono(&s->clock).ms + s->conf.grace_ms};
 	workers_quiesce(&s->workers);
 	api_stopping(s->api);
 	http_server_drain(s->http);
-	on_drain_look(-1, 0, s);
+	on_stop_look(-1, 0, s);
 }
 
 static int start_store(struct service *s, struct ch_err *err)
@@ -204,7 +275,6 @@ static int start_api(struct service *s, struct ch_err *err)
 
 static int start_loop(struct service *s, struct ch_err *err)
 {
-	static const int numbers[] = {SIGTERM, SIGINT};
 	struct event_config *config = event_config_new();
 	int rc = 0;
 
@@ -220,13 +290,13 @@ static int start_loop(struct service *s, struct ch_err *err)
 	if (rc != 0)
 		return rc;
 	s->port_event = event_new(s->base, ch_port_fd(&s->port), EV_READ | EV_PERSIST, on_port, s);
-	s->drain_timer = evtimer_new(s->base, on_drain_look, s);
-	for (int i = 0; i < 2; i++) {
-		s->signals[i] = evsignal_new(s->base, numbers[i], on_signal, s);
+	s->stop_timer = evtimer_new(s->base, on_stop_look, s);
+	for (size_t i = 0; i < CAUGHT_COUNT; i++) {
+		s->signals[i] = evsignal_new(s->base, caught[i], on_signal, s);
 		if (!s->signals[i] || event_add(s->signals[i], NULL) != 0)
 			rc = CH_ENOMEM;
 	}
-	if (rc != 0 || !s->port_event || !s->drain_timer)
+	if (rc != 0 || !s->port_event || !s->stop_timer)
 		return ch_err_set(err, CH_ENOMEM, "out of memory");
 	return 0;
 }
@@ -238,8 +308,8 @@ static int start(struct service *s, struct ch_err *err)
 	int rc;
 
 	sigemptyset(&mine);
-	sigaddset(&mine, SIGTERM);
-	sigaddset(&mine, SIGINT);
+	for (size_t i = 0; i < CAUGHT_COUNT; i++)
+		sigaddset(&mine, caught[i]);
 	pthread_sigmask(SIG_BLOCK, &mine, NULL);
 	rc = start_loop(s, err);
 	if (rc == 0)
@@ -260,8 +330,10 @@ static void stop(struct service *s)
 		pthread_join(s->stopper, NULL);
 	else if (!s->is_stopping)
 		workers_stop(&s->workers, 0);
+	CH_CRASH_POINT(stop_store_idle);
 	if (s->store)
 		store_client_destroy(&s->store);
+	CH_CRASH_POINT(stop_store_closed);
 	if (s->api && api_busy(s->api) > 0) {
 		/* Who sent them was not answered, so nothing was promised; there is nobody left to answer. */
 		CH_LOG(&s->log, CH_LOG_WARN, "stopped_with_requests", CH_I("requests", api_busy(s->api)));
@@ -274,13 +346,13 @@ static void stop(struct service *s)
 	ch_free(s->workers.items);
 	boot_accounts_fini(&s->accounts);
 	ch_wipe(s->seal_key, sizeof(s->seal_key));
-	for (int i = 0; i < 2; i++)
+	for (size_t i = 0; i < CAUGHT_COUNT; i++)
 		if (s->signals[i])
 			event_free(s->signals[i]);
 	if (s->port_event)
 		event_free(s->port_event);
-	if (s->drain_timer)
-		event_free(s->drain_timer);
+	if (s->stop_timer)
+		event_free(s->stop_timer);
 	if (s->has_port)
 		ch_port_fini(&s->port);
 	if (s->base)
@@ -330,6 +402,7 @@ int cli_serve(int argc, char **argv)
 	s.log = (struct ch_log){
 			.fd = 2, .level = s.conf.log_level, .format = s.conf.log_format, .clock = s.clock};
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a store that refuses, and no reason to die */
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	rc = start(&s, &err);
 	if (rc == 0) {

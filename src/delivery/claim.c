@@ -3,13 +3,8 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "delivery/engine_core.h"
-
-struct claim {
-	struct store_request request;
-	struct lane *lane;
-	size_t reserved_bytes;
-};
+#include "base/crash_point.h"
+#include "delivery/claim.h"
 
 static int compare_ids(const void *a, const void *b)
 {
@@ -91,6 +86,7 @@ static void on_claimed(struct store_request *r)
 		receive(e, l, &r->u.claim);
 	else
 		postpone(e, l);
+	CH_CRASH_POINT(claim_taken);
 	l->claim = NULL;
 	lane_drop_ghosts(l);
 	store_request_fini(r);
@@ -123,4 +119,5 @@ void claim_submit(struct engine *e, struct lane *l)
 	e->reserved_bytes += c->reserved_bytes;
 	atomic_fetch_add_explicit(&e->stats.claims, 1, memory_order_relaxed);
 	store_submit(e->conf.store, &c->request);
+	CH_CRASH_POINT(claim_asked);
 }

@@ -8,7 +8,7 @@
 
 void curl_answer_init(struct curl_answer *a)
 {
-	*a = (struct curl_answer){0};
+	*a = (struct curl_answer){.length = -1};
 	ch_buf_init(&a->body, ATTEMPT_ANSWER_KEPT_MAX);
 }
 
@@ -25,16 +25,36 @@ static bool stop(struct curl_answer *a, enum answer_fault fault)
 	return false;
 }
 
-/* A new status line: what an informational answer carried says nothing about the real one. */
-static bool status_line(struct curl_answer *a, const char *line, size_t len)
+static int status_of(const char *line, size_t len)
 {
 	const char *space = memchr(line, ' ', len);
-	size_t at = space != NULL ? (size_t)(space - line) + 1 : len;
-	a->status_class = at < len && line[at] >= '1' && line[at] <= '9' ? line[at] - '0' : 0;
+	size_t at = space != NULL ? (size_t)(space - line) : len;
+	int status = 0;
+	while (at < len && line[at] == ' ')
+		at++;
+	if (len - at < 3)
+		return 0;
+	for (int i = 0; i < 3; i++) {
+		char c = line[at + (size_t)i];
+		if (c < '0' || c > '9')
+			return 0;
+		status = status * 10 + (c - '0');
+	}
+	return status;
+}
+
+/* A new status line: what an informational answer carried says nothing about the real one. After 101 libcurl
+ * would take whatever comes for a body, until the deadline. */
+static bool status_line(struct curl_answer *a, const char *line, size_t len)
+{
+	a->status = status_of(line, len);
 	ch_free(a->location);
 	a->location = NULL;
 	a->retry_after[0] = a->date[0] = '\0';
-	if (a->status_class == 1 && ++a->interim > ANSWER_INTERIM_MAX)
+	a->length = -1;
+	if (a->status == 101)
+		return stop(a, ANSWER_SWITCHES);
+	if (a->status / 100 == 1 && ++a->interim > ANSWER_INTERIM_MAX)
 		return stop(a, ANSWER_TOO_MANY_INTERIM);
 	return true;
 }
@@ -65,7 +85,7 @@ static void value_keep(char *out, size_t cap, const char *value, size_t len)
 /* It is shown to people, so what could not stand in a URL becomes a question mark. */
 static void location_keep(struct curl_answer *a, const char *value, size_t len)
 {
-	if (a->location != NULL || a->status_class != 3)
+	if (a->location != NULL || a->status / 100 != 3)
 		return;
 	if (len > ANSWER_LOCATION_MAX)
 		len = ANSWER_LOCATION_MAX;
@@ -74,6 +94,45 @@ static void location_keep(struct curl_answer *a, const char *value, size_t len)
 		unsigned char c = (unsigned char)value[i];
 		if (c < 0x20 || c >= 0x7f)
 			a->location[i] = '?';
+	}
+}
+
+static size_t blanks_skip(const char *text, size_t len, size_t at)
+{
+	while (at < len && (text[at] == ' ' || text[at] == '\t'))
+		at++;
+	return at;
+}
+
+static bool digits_read(const char *text, size_t len, size_t *at, int64_t *ret)
+{
+	size_t from = *at;
+	int64_t n = 0;
+	for (; *at < len && text[*at] >= '0' && text[*at] <= '9'; (*at)++) {
+		if (n > (INT64_MAX - 9) / 10)
+			return false;
+		n = n * 10 + (text[*at] - '0');
+	}
+	*ret = n;
+	return *at > from;
+}
+
+/* libcurl takes "2x" for 2, "0x2" for 0 and the last of two that differ; then where the answer ends is a
+ * guess, and what follows would be read as the next one (RFC 9112, 6.3). A list of equal ones is valid. */
+static bool length_read(struct curl_answer *a, const char *value, size_t len)
+{
+	size_t at = 0;
+	while (true) {
+		int64_t n;
+		at = blanks_skip(value, len, at);
+		if (!digits_read(value, len, &at, &n) || (a->length >= 0 && a->length != n))
+			return false;
+		a->length = n;
+		at = blanks_skip(value, len, at);
+		if (at == len)
+			return true;
+		if (value[at++] != ',')
+			return false;
 	}
 }
 
@@ -91,7 +150,12 @@ bool curl_answer_header(struct curl_answer *a, const char *line, size_t len)
 		return len > 5 && memcmp(line, "HTTP/", 5) == 0 ? status_line(a, line, len) : true;
 	case '\r':
 	case '\n':
-		a->is_header_done = a->status_class != 1;
+		a->is_header_done = a->status / 100 != 1;
+		break;
+	case 'C':
+	case 'c':
+		if ((value = value_of(line, len, "Content-Length", &n)) != NULL && !length_read(a, value, n))
+			return stop(a, ANSWER_BAD_LENGTH);
 		break;
 	case 'L':
 	case 'l':
@@ -123,6 +187,15 @@ bool curl_answer_body(struct curl_answer *a, const char *data, size_t len)
 	a->body_read += len;
 	a->is_cut = a->body_read >= ATTEMPT_ANSWER_READ_MAX;
 	return !a->is_cut;
+}
+
+bool curl_answer_is_whole(const struct curl_answer *a)
+{
+	if (!a->is_header_done)
+		return false;
+	if (a->status == 204 || a->status == 304)
+		return true;
+	return a->length >= 0 && a->body_read >= (size_t)a->length;
 }
 
 void curl_answer_take(struct curl_answer *a, struct attempt *to, int64_t now_s)

@@ -20,14 +20,22 @@
 #define ANSWER_INTERIM_MAX 16 /* informational (1xx) answers before the real one */
 #define ANSWER_LOCATION_MAX 2048
 
-enum answer_fault { ANSWER_FINE, ANSWER_NO_MEMORY, ANSWER_HEADERS_TOO_LONG, ANSWER_TOO_MANY_INTERIM };
+enum answer_fault {
+	ANSWER_FINE,
+	ANSWER_NO_MEMORY,
+	ANSWER_HEADERS_TOO_LONG,
+	ANSWER_TOO_MANY_INTERIM,
+	ANSWER_SWITCHES, /* 101 to a request that asked for nothing of the kind */
+	ANSWER_BAD_LENGTH /* Content-Length that is no number, or two that differ */
+};
 
 struct curl_answer {
 	struct ch_buf body; /* the first ATTEMPT_ANSWER_KEPT_MAX bytes */
 	size_t body_read;
 	size_t header_read;
 	int interim;
-	int status_class; /* first digit of the last status line; 0: none yet */
+	int status; /* of the last status line; 0: none yet, or no three digits */
+	int64_t length; /* Content-Length after it; -1: none */
 	bool is_header_done; /* of the final answer: what follows are trailers */
 	bool is_cut; /* enough was read; the status decides */
 	enum answer_fault fault;
@@ -42,6 +50,9 @@ void curl_answer_fini(struct curl_answer *a);
 /* One header line as libcurl gives it, line end included. False: stop reading. */
 bool curl_answer_header(struct curl_answer *a, const char *line, size_t len);
 bool curl_answer_body(struct curl_answer *a, const char *data, size_t len);
+
+/* All of it came, however the connection ended: the receiver may close before it took the whole request. */
+bool curl_answer_is_whole(const struct curl_answer *a);
 
 /* Moves body and location into the attempt and reads Retry-After. */
 void curl_answer_take(struct curl_answer *a, struct attempt *to, int64_t now_s);

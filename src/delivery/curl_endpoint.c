@@ -98,6 +98,13 @@ void curl_endpoint_give(struct curl_endpoints *e, struct curl_post *post, int ke
 		post_drop(p, p->idle.prev);
 }
 
+void curl_endpoint_pace(struct curl_endpoint *p, bool is_slow)
+{
+	if (p->is_slow != is_slow)
+		curl_sock_doom_all(&p->socks);
+	p->is_slow = is_slow;
+}
+
 void curl_endpoint_forget(struct curl_endpoints *e, const struct id *id)
 {
 	struct curl_endpoint *p = endpoint_find(e, id);

@@ -21,6 +21,7 @@ struct curl_endpoint {
 	int busy; /* posts taken */
 	unsigned generation; /* counts forget: a post taken before it is not kept */
 	struct ch_list socks; /* connections made for it */
+	bool is_slow; /* the shards it was sent on last */
 	struct address liked; /* connected to last; len 0: none */
 };
 
@@ -36,6 +37,8 @@ void curl_endpoints_fini(struct curl_endpoints *e); /* all posts given back */
 struct curl_post *curl_endpoint_take(struct curl_endpoints *e, const struct id *id, struct ch_err *err);
 /* keep_max: idle posts worth keeping. */
 void curl_endpoint_give(struct curl_endpoints *e, struct curl_post *post, int keep_max, int64_t now_ms);
+/* When it moves to the other shards, its connections on these are of no use any more. */
+void curl_endpoint_pace(struct curl_endpoint *p, bool is_slow);
 void curl_endpoint_forget(struct curl_endpoints *e, const struct id *id);
 void curl_endpoints_sweep(
 		struct curl_endpoints *e, int64_t now_ms); /* what was idle for common->idle_ms goes */

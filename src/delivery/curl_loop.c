@@ -1,6 +1,7 @@
 #include "delivery/curl_loop.h"
 
 #include <event2/event.h>
+#include <sys/socket.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -66,12 +67,15 @@ static void shard_kicked(evutil_socket_t fd, short what, void *ctx)
 		shard_turn(s, CURL_SOCKET_TIMEOUT, 0);
 }
 
+/* A timer and not event_active: the loop looks at the sockets first, and idle connections on which something
+ * came are done with before a request would be put on them. */
 static int timer_wanted(CURLM *multi, long timeout_ms, void *ctx)
 {
+	static const struct timeval at_once = {0, 0};
 	struct curl_shard *s = ctx;
 	s->due_ms = INT64_MAX;
 	if (timeout_ms == 0)
-		event_active(&s->kick, EV_TIMEOUT, 1);
+		evtimer_add(&s->kick, &at_once);
 	if (timeout_ms <= 0)
 		return 0;
 	int64_t now_ms = ch_clock_mono(&s->loop->clock).ms;
@@ -81,29 +85,42 @@ static int timer_wanted(CURLM *multi, long timeout_ms, void *ctx)
 	return 0;
 }
 
+static void sock_is_ready(evutil_socket_t fd, short what, void *ctx);
+
+static void sock_watch(struct curl_sock *k, short what)
+{
+	struct curl_shard *s = k->shard;
+	if (k->watched != 0)
+		event_del(&k->event);
+	k->watched = what;
+	event_assign(&k->event, s->loop->base, k->fd, (short)(what | EV_PERSIST), sock_is_ready, k);
+	if (event_add(&k->event, NULL) != 0)
+		k->watched = 0; /* the transfer then ends at its deadline */
+}
+
+/* Nothing is asked of an idle connection, so what comes is its end, or bytes that libcurl would take for the
+ * answer to the next request. */
+static void sock_idle_is_ready(struct curl_sock *k, short what)
+{
+	if ((what & EV_READ) == 0) {
+		sock_watch(k, EV_READ);
+		return;
+	}
+	event_del(&k->event);
+	k->watched = 0;
+	shutdown(k->fd, SHUT_RDWR);
+}
+
 static void sock_is_ready(evutil_socket_t fd, short what, void *ctx)
 {
 	struct curl_sock *k = ctx;
 	if (k->wanted == 0) {
-		/* The peer hung up on an idle connection; libcurl notices before it would use it again. */
-		event_del(&k->event);
-		k->watched = 0;
+		sock_idle_is_ready(k, what);
 		return;
 	}
 	int flags = ((what & EV_READ) != 0 ? CURL_CSELECT_IN : 0) |
 		    ((what & EV_WRITE) != 0 ? CURL_CSELECT_OUT : 0);
 	shard_turn(k->shard, fd, flags);
-}
-
-static void sock_watch(struct curl_shard *s, struct curl_sock *k)
-{
-	if (k->watched != 0)
-		event_del(&k->event);
-	k->shard = s;
-	k->watched = k->wanted;
-	event_assign(&k->event, s->loop->base, k->fd, (short)(k->wanted | EV_PERSIST), sock_is_ready, k);
-	if (event_add(&k->event, NULL) != 0)
-		k->watched = 0; /* the transfer then ends at its deadline */
 }
 
 /* A socket that turns idle stays on the loop: the next request most often waits for the same thing, so
@@ -120,8 +137,9 @@ static int sock_wanted(CURL *easy, curl_socket_t fd, int what, void *ctx, void *
 	}
 	k->wanted = (short)(((what & CURL_POLL_IN) != 0 ? EV_READ : 0) |
 			    ((what & CURL_POLL_OUT) != 0 ? EV_WRITE : 0));
+	k->shard = s;
 	if (k->wanted != k->watched)
-		sock_watch(s, k);
+		sock_watch(k, k->wanted);
 	return 0;
 }
 
@@ -196,7 +214,7 @@ int curl_loop_init(struct curl_loop *l, int shard_count)
 		struct curl_shard *s = &l->shards[i];
 		s->loop = l;
 		evtimer_assign(&s->timer, l->base, shard_rings, s);
-		event_assign(&s->kick, l->base, -1, 0, shard_kicked, s);
+		evtimer_assign(&s->kick, l->base, shard_kicked, s);
 	}
 	return 0;
 }

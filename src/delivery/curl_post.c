@@ -54,15 +54,24 @@ static int sock_close(void *ctx, curl_socket_t fd)
 	return curl_sock_close(ctx, fd);
 }
 
+/* What the receiver sent behind its last answer is already decrypted, so no socket tells of it, and libcurl
+ * would read it as the answer to the next request. */
+static bool has_stale_bytes(struct curl_post *p)
+{
+	return p->job->url->is_tls && curl_post_was_reused(p) && curl_tls_has_rest(p->easy);
+}
+
 /* Runs before each request goes onto a connection. libcurl sends again by itself when a kept connection
  * turns out dead, up to five times and on other kept ones; a POST gets one repetition, on a
  * connection of its own. */
 static int before_send(void *ctx, char *remote, char *local, int remote_port, int local_port)
 {
 	struct curl_post *p = ctx;
-	p->sent++;
-	if (p->sent == 1 || (p->sent == 2 && !p->is_repeated && !curl_post_was_reused(p)))
-		return CURL_PREREQFUNC_OK;
+	if (!has_stale_bytes(p)) {
+		p->sent++;
+		if (p->sent == 1 || (p->sent == 2 && !p->is_repeated && !curl_post_was_reused(p)))
+			return CURL_PREREQFUNC_OK;
+	}
 	p->is_repeat_held = true;
 	return CURL_PREREQFUNC_ABORT;
 }

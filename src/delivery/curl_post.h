@@ -72,7 +72,7 @@ struct curl_post {
 	int64_t idle_since_ms;
 	int sent; /* requests libcurl put on a connection since try_ms */
 	bool is_repeated; /* sent again after a kept connection had ended */
-	bool is_repeat_held; /* libcurl was about to send it again on another kept connection */
+	bool is_repeat_held; /* libcurl was about to use a kept connection that is no good for it */
 	int sock_error; /* negative errno of a socket that could not be made; 0: none */
 	const char *refusal; /* what address_refusal said at the last moment; NULL: nothing */
 	struct curl_tls_seen tls;

@@ -252,10 +252,16 @@ static void judge(struct curl_post *p, CURLcode code, struct verdict *v)
 	case ANSWER_TOO_MANY_INTERIM:
 		say(v, ATTEMPT_MALFORMED, "more than %d informational answers", ANSWER_INTERIM_MAX);
 		return;
+	case ANSWER_SWITCHES:
+		say(v, ATTEMPT_MALFORMED, "the answer has no final status (101)");
+		return;
+	case ANSWER_BAD_LENGTH:
+		say(v, ATTEMPT_MALFORMED, "the answer is malformed: its Content-Length is no length");
+		return;
 	case ANSWER_FINE:
 		break;
 	}
-	if (p->answer.is_cut)
+	if (p->answer.is_cut || curl_answer_is_whole(&p->answer))
 		judge_answer(p, v);
 	else
 		judge_code(p, code, v);
@@ -283,6 +289,23 @@ static void times_fill(struct curl_post *p, struct attempt *a)
 	a->total_us = since_start(p, time_of(p, CURLINFO_TOTAL_TIME_T));
 }
 
+static void facts_fill(struct curl_post *p, struct attempt *a)
+{
+	p->job->reused_connection = p->sent > 0 && curl_post_was_reused(p);
+	times_fill(p, a);
+	if (is_connected(p) && p->common->proxy == NULL)
+		a->address = p->targets[p->target_at];
+	memcpy(a->tls_version, p->tls.version, sizeof(a->tls_version));
+	a->cert_end_s = p->tls.cert_end_s;
+}
+
+/* Before it is connected libcurl's times are still those of the handle's last attempt. */
+void curl_result_fill_facts(struct curl_post *p)
+{
+	if (is_connected(p))
+		facts_fill(p, &p->job->attempt);
+}
+
 void curl_result_fill(struct curl_post *p, CURLcode code, const struct ch_clock *clock)
 {
 	struct attempt *a = &p->job->attempt;
@@ -291,11 +314,6 @@ void curl_result_fill(struct curl_post *p, CURLcode code, const struct ch_clock 
 	a->outcome = v.outcome;
 	a->detail = v.words[0] != '\0' ? ch_strdup(v.words) : NULL;
 	a->status = (int)number_of(p, CURLINFO_RESPONSE_CODE);
-	p->job->reused_connection = p->sent > 0 && curl_post_was_reused(p);
-	times_fill(p, a);
-	if (is_connected(p) && p->common->proxy == NULL)
-		a->address = p->targets[p->target_at];
-	memcpy(a->tls_version, p->tls.version, sizeof(a->tls_version));
-	a->cert_end_s = p->tls.cert_end_s;
+	facts_fill(p, a);
 	curl_answer_take(&p->answer, a, ch_clock_wall(clock).ms / 1000);
 }

@@ -17,6 +17,8 @@ bool curl_result_is_unconnected(struct curl_post *p, CURLcode code);
 /* A kept connection ended without a byte of an answer: the request may go out once more. */
 bool curl_result_wants_repeat(struct curl_post *p, CURLcode code);
 
+/* How far an attempt came that is cut off: times, address, TLS. Before it is taken from its multi. */
+void curl_result_fill_facts(struct curl_post *p);
 void curl_result_fill(struct curl_post *p, CURLcode code, const struct ch_clock *clock);
 
 #endif

@@ -116,13 +116,26 @@ int curl_tls_setup(CURL *easy, struct curl_tls_seen *seen, struct ch_err *err)
 	return 0;
 }
 
-void curl_tls_look(CURL *easy, struct curl_tls_seen *seen)
+static const SSL *ssl_of(CURL *easy)
 {
 	struct curl_tlssessioninfo *info = NULL;
 	if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || info == NULL ||
-			info->backend != CURLSSLBACKEND_OPENSSL || info->internals == NULL)
+			info->backend != CURLSSLBACKEND_OPENSSL)
+		return NULL;
+	return info->internals;
+}
+
+bool curl_tls_has_rest(CURL *easy)
+{
+	const SSL *ssl = ssl_of(easy);
+	return ssl != NULL && SSL_has_pending(ssl) != 0;
+}
+
+void curl_tls_look(CURL *easy, struct curl_tls_seen *seen)
+{
+	const SSL *ssl = ssl_of(easy);
+	if (ssl == NULL)
 		return;
-	const SSL *ssl = info->internals;
 	snprintf(seen->version, sizeof(seen->version), "%s", SSL_get_version(ssl));
 	seen->cert_end_s = cert_end(SSL_get0_peer_certificate(ssl));
 }

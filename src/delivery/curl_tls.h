@@ -10,6 +10,7 @@
 
 #include <curl/curl.h>
 #include <openssl/x509.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -38,6 +39,9 @@ int curl_tls_setup(CURL *easy, struct curl_tls_seen *seen, struct ch_err *err) C
 /* From inside a libcurl callback, while the connection is at hand: version and certificate, of a reused
  * connection too. */
 void curl_tls_look(CURL *easy, struct curl_tls_seen *seen);
+
+/* From there as well: bytes that were decrypted and belong to no answer yet. */
+bool curl_tls_has_rest(CURL *easy);
 
 /* "the certificate has expired", …; a constant. */
 const char *curl_tls_verify_words(long verify_error);

@@ -75,6 +75,11 @@ static void set_key(struct ch_heap *heap, struct ch_heap_node *n, int64_t key)
 		ch_heap_rekey(heap, n, key);
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 static int64_t due_key(const struct lane *l, int64_t now_wall_ms)
 {
 	bool waits = l->state.state == LANE_READY && !l->is_paused && !l->claim &&
@@ -82,19 +87,24 @@ static int64_t due_key(const struct lane *l, int64_t now_wall_ms)
 	return waits ? l->next_due_ms : INT64_MAX;
 }
 
-static int64_t pause_key(const struct lane *l)
+static int64_t pause_key(const struct lane *l, int64_t now_mono_ms)
 {
 	int64_t key = l->is_paused ? l->paused_until_mono_ms : INT64_MAX;
-	if (l->state.state == LANE_SUSPENDED && l->suspended_until_mono_ms < key)
-		key = l->suspended_until_mono_ms;
-	if (l->gone && !l->switch_off && l->switch_at_mono_ms < key)
-		key = l->switch_at_mono_ms;
+	if (l->state.state == LANE_SUSPENDED)
+		key = earlier(key, l->suspended_until_mono_ms);
+	if (l->state.state == LANE_DEAD && !l->claim)
+		key = earlier(key, l->probe_at_mono_ms);
+	if (l->rate_ready_mono_ms > now_mono_ms)
+		key = earlier(key, l->rate_ready_mono_ms);
+	if (l->gone && !l->switch_off)
+		key = earlier(key, l->switch_at_mono_ms);
 	return key;
 }
 
 static void remove_lane(struct engine *e, struct lane *l)
 {
-	set_member(&e->ring, &l->ring, false);
+	engine_stand_in_line(e, l, LINE_NONE);
+	e->lanes_by_state[lane_state_of(l)]--;
 	set_member(&e->claimers, &l->claim_link, false);
 	ch_heap_remove(&e->dues, &l->due);
 	ch_heap_remove(&e->pauses, &l->pause);
@@ -104,15 +114,18 @@ static void remove_lane(struct engine *e, struct lane *l)
 
 void engine_replan(struct engine *e, struct lane *l)
 {
-	int64_t now = engine_wall_ms(e);
+	int64_t now = engine_wall_ms(e), now_mono = engine_mono_ms(e);
 	if (lane_is_spent(l)) {
 		remove_lane(e, l);
 		return;
 	}
-	set_member(&e->ring, &l->ring, lane_may_send(l));
+	l->rate_ready_mono_ms = l->rate.count > 0 && lane_has_sendable(l)
+						? rate_limit_next_ms(&l->rate, now_mono)
+						: 0;
+	engine_stand_in_line(e, l, lane_line_now(l, now_mono));
 	set_member(&e->claimers, &l->claim_link, lane_wants_claim(l, engine_byte_share(e), now));
 	set_key(&e->dues, &l->due, due_key(l, now));
-	set_key(&e->pauses, &l->pause, pause_key(l));
+	set_key(&e->pauses, &l->pause, pause_key(l, now_mono));
 }
 
 /* ---- messages ---- */
@@ -121,6 +134,7 @@ static void leave_to_store(struct engine *e, struct lane *l, struct delivery *d)
 {
 	if (l) {
 		lane_note_due(l, d->due_ms);
+		engine_poke(e, l);
 		engine_replan(e, l);
 	}
 	atomic_fetch_add_explicit(&e->stats.overflowed, 1, memory_order_relaxed);
@@ -141,12 +155,62 @@ void engine_fresh(struct engine *e, struct delivery *d)
 		return;
 	}
 	size_t bytes = taken.body->len;
+	if (l)
+		l->pending++;
 	if (!l || e->is_stopping || !engine_has_room(e, bytes) ||
 			!lane_takes_fresh(l, bytes, engine_byte_share(e), engine_wall_ms(e)) ||
 			lane_push(l, &taken, HELD_FRESH) != 0) {
 		leave_to_store(e, l, &taken);
 		return;
 	}
+	engine_replan(e, l);
+}
+
+/* Of those that are queued already only the newest round may go; what is under way ends first, and the store
+ * has the rest. */
+static bool make_way(struct lane *l, const struct id *delivery)
+{
+	struct held *h = lane_find(l, delivery);
+	if (!h)
+		return true;
+	if (h->where == HELD_FRESH || h->where == HELD_BACKLOG || h->where == HELD_URGENT) {
+		lane_drop(l, h);
+		return lane_find(l, delivery) == NULL;
+	}
+	h->was_resent = true;
+	return false;
+}
+
+static bool takes_urgent(const struct engine *e, const struct lane *l, size_t bytes)
+{
+	enum lane_state s = lane_state_of(l);
+	return (s == LANE_READY || s == LANE_DEAD || s == LANE_PROBING) && !e->is_stopping &&
+	       l->urgent_count < ENGINE_QUEUE_MAX && engine_has_room(e, bytes);
+}
+
+void engine_resend(struct engine *e, struct delivery *d)
+{
+	struct lane *l = engine_lane(e, &d->webhook_id);
+	struct delivery taken = *d;
+	memset(d, 0, sizeof(*d));
+	CH_ASSERT(taken.body && taken.state == DELIVERY_PENDING);
+	atomic_fetch_add_explicit(&e->stats.resent, 1, memory_order_relaxed);
+	if (!l && (e->survey.under_way || e->survey.is_wanted))
+		e->survey.missed_fresh = true;
+	if (!l || !make_way(l, &taken.id) || !takes_urgent(e, l, taken.body->len) ||
+			lane_push(l, &taken, HELD_URGENT) != 0)
+		leave_to_store(e, l, &taken);
+	else
+		engine_replan(e, l);
+}
+
+void engine_due(struct engine *e, const struct id *webhook)
+{
+	struct lane *l = engine_lane(e, webhook);
+	if (!l)
+		return;
+	lane_note_due(l, engine_wall_ms(e));
+	engine_poke(e, l);
 	engine_replan(e, l);
 }
 
@@ -187,24 +251,40 @@ static void run_claims(struct engine *e)
 	}
 }
 
+static bool may_send_now(const struct engine *e)
+{
+	return engine_may_send(e) && (!e->downtime.is_on || engine_outage_may_ask(e));
+}
+
 static void run_sends(struct engine *e)
 {
-	for (int i = 0; i < ENGINE_SENDS_A_TURN && engine_may_send(e); i++) {
-		struct ch_list *n = ch_list_pop_front(&e->ring);
-		if (!n)
+	for (int i = 0; i < ENGINE_SENDS_A_TURN && may_send_now(e); i++) {
+		struct lane *l = engine_next_in_line(e);
+		if (!l)
 			return;
-		struct lane *l = CH_CONTAINER_OF(n, struct lane, ring);
-		pipeline_send(e, l);
+		pipeline_send(e, l, e->downtime.is_on);
 		engine_replan(e, l);
 	}
 }
 
+static void set_gauge(atomic_llong *gauge, long long value)
+{
+	atomic_store_explicit(gauge, value, memory_order_relaxed);
+}
+
 static void publish_gauges(struct engine *e)
 {
-	atomic_store_explicit(&e->stats.in_flight, e->in_flight, memory_order_relaxed);
-	atomic_store_explicit(&e->stats.lanes, (long long)e->lanes.len, memory_order_relaxed);
-	atomic_store_explicit(&e->stats.held, e->totals.held, memory_order_relaxed);
-	atomic_store_explicit(&e->stats.body_bytes, (long long)e->totals.body_bytes, memory_order_relaxed);
+	set_gauge(&e->stats.in_flight, e->in_flight);
+	set_gauge(&e->stats.slow_in_flight, e->slow_in_flight);
+	set_gauge(&e->stats.probes_in_flight, e->probes_in_flight);
+	set_gauge(&e->stats.results_waiting, e->results);
+	set_gauge(&e->stats.lanes, (long long)e->lanes.len);
+	set_gauge(&e->stats.held, e->totals.held);
+	set_gauge(&e->stats.body_bytes, (long long)e->totals.body_bytes);
+	set_gauge(&e->stats.is_outage, e->downtime.is_on);
+	set_gauge(&e->stats.is_refused, e->refusal.is_on);
+	for (int i = 0; i < LANE_STATE_COUNT; i++)
+		set_gauge(&e->stats.lanes_by_state[i], e->lanes_by_state[i]);
 }
 
 void engine_turn(struct engine *e)
@@ -212,6 +292,7 @@ void engine_turn(struct engine *e)
 	if (!e->is_stopping) {
 		if (e->survey.is_wanted && !e->survey.under_way && e->survey.at_mono_ms <= engine_mono_ms(e))
 			engine_submit_survey(e);
+		engine_note_overdue(e);
 		run_pauses(e);
 		run_dues(e);
 	}
@@ -219,11 +300,6 @@ void engine_turn(struct engine *e)
 	run_claims(e);
 	run_sends(e);
 	publish_gauges(e);
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
 }
 
 static int64_t next_timer(const struct engine *e, int64_t now_mono_ms)
@@ -234,6 +310,9 @@ static int64_t next_timer(const struct engine *e, int64_t now_mono_ms)
 		wake = n->key;
 	if (e->survey.is_wanted && !e->survey.under_way)
 		wake = earlier(wake, e->survey.at_mono_ms);
+	wake = earlier(wake, engine_next_overdue(e));
+	if (e->downtime.is_on && !e->downtime.is_asking && engine_has_sendable(e))
+		wake = earlier(wake, e->downtime.ask_at_mono_ms);
 	n = ch_heap_min(&e->dues);
 	if (n && n->key != INT64_MAX) {
 		int64_t wait = n->key - engine_wall_ms(e);
@@ -247,7 +326,7 @@ struct ch_mono engine_next_wake(const struct engine *e)
 	int64_t now = engine_mono_ms(e), wake = INT64_MAX;
 	bool has_unwritten = !ch_list_is_empty(&e->unwritten);
 
-	if ((!ch_list_is_empty(&e->ring) && engine_may_send(e)) ||
+	if ((may_send_now(e) && engine_has_sendable(e)) ||
 			(!ch_list_is_empty(&e->claimers) && engine_may_claim(e)) ||
 			(has_unwritten && !e->refusal.is_on))
 		return (struct ch_mono){now};
@@ -269,9 +348,11 @@ int engine_create(const struct engine_conf *conf, struct engine **ret, struct ch
 	e->conf = *conf;
 	id_gen_init(&e->ids, conf->clock, conf->rand);
 	ch_map_init(&e->lanes, &conf->rand);
-	ch_list_init(&e->ring);
+	engine_ring_init(e);
+	engine_outage_init(e);
 	ch_list_init(&e->claimers);
 	ch_list_init(&e->flights);
+	ch_list_init(&e->overdue);
 	ch_list_init(&e->unwritten);
 	ch_heap_init(&e->dues);
 	ch_heap_init(&e->pauses);
@@ -330,31 +411,4 @@ void engine_destroy(struct engine **ep)
 	ch_heap_fini(&e->pauses);
 	ch_wipe(e->conf.seal_key, sizeof(e->conf.seal_key));
 	ch_free(e);
-}
-
-/* ---- questions ---- */
-
-bool engine_lane_info(const struct engine *e, const struct id *webhook, struct lane_info *ret)
-{
-	const struct lane *l = engine_lane(e, webhook);
-	if (!l || l->webhook.deleted)
-		return false;
-	*ret = (struct lane_info){.state = lane_state_of(l),
-			.busy = l->busy,
-			.window = l->window,
-			.queued = lane_queued(l)};
-	memcpy(ret->reason, l->reason, sizeof(ret->reason));
-	return true;
-}
-
-bool engine_is_in_flight(const struct engine *e, const struct id *webhook, const struct id *delivery)
-{
-	const struct lane *l = engine_lane(e, webhook);
-	const struct held *h = l ? lane_find(l, delivery) : NULL;
-	return h && (h->where == HELD_IN_FLIGHT || h->where == HELD_RESULT);
-}
-
-const struct engine_stats *engine_stats_of(const struct engine *e)
-{
-	return &e->stats;
 }

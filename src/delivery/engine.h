@@ -57,7 +57,15 @@ struct engine_stats {
 	atomic_ullong delivered, failed, retried;
 	atomic_ullong reused_connections;
 	atomic_ullong claims, claimed, overflowed; /* overflowed: fresh ones left to the store */
+	atomic_ullong probes, deaths, suspensions; /* deaths: lanes that became DEAD */
+	atomic_ullong switched_off; /* webhooks, by 410 or the 5-day rule */
+	atomic_ullong outages, resent;
 	atomic_llong in_flight, lanes, held, body_bytes; /* gauges */
+	atomic_llong lanes_by_state[LANE_STATE_COUNT]; /* gauge */
+	atomic_llong slow_in_flight, probes_in_flight; /* gauges, parts of in_flight */
+	atomic_llong results_waiting; /* gauge: attempts whose result is not yet in the store */
+	atomic_llong is_outage; /* gauge: 1 while our own line or name server is taken to be down */
+	atomic_llong is_refused; /* gauge: 1 while the store refuses results and nothing new is sent */
 	atomic_ullong attempt_us; /* sum of total_us */
 	atomic_ullong attempt_bucket[12]; /* histogram by upper bound, see engine_attempt_bounds_ms */
 	atomic_ullong receipt_bucket[12]; /* accepted to delivered at the first try */
@@ -74,6 +82,11 @@ void engine_start(struct engine *e, bool (*owns)(void *ctx, const struct id *web
 
 void engine_fresh(struct engine *e, struct delivery *d); /* takes *d and clears it; PENDING, with body */
 void engine_webhook(struct engine *e, struct webhook *w); /* takes *w: new, changed or (deleted set) gone */
+/* Somebody asked for this one to be sent again, now: it goes ahead of the window and of DEAD. Takes *d and
+ * clears it; PENDING, with body. */
+void engine_resend(struct engine *e, struct delivery *d);
+/* The store has deliveries of this webhook that are due (some that were parked were released). */
+void engine_due(struct engine *e, const struct id *webhook);
 
 /* News was lost on the way (no memory for a message): asks the store for all webhooks again and looks for
  * deliveries left in it. */
@@ -95,6 +108,11 @@ struct lane_info {
 	enum lane_state state;
 	char reason[160]; /* words; "" when there is nothing to say */
 	int busy, window, queued;
+	int64_t until_wall_ms; /* SUSPENDED: the end; DEAD: the next probe; 0: not known or nothing */
+	bool is_slow; /* shares its slots with the other slow ones */
+	/* Why a PENDING delivery that is due is not being sent this moment, in words: the state's reason, a
+	 * full window, the rate limit, an outage of our own, a store that refuses. "": it goes next. */
+	char waits_for[200];
 };
 bool engine_lane_info(const struct engine *e, const struct id *webhook, struct lane_info *ret);
 bool engine_is_in_flight(const struct engine *e, const struct id *webhook, const struct id *delivery);

@@ -1,15 +1,20 @@
 /* delivery/engine_core.h - what the files of the engine share; nobody else includes it.
  *
- * Role:      struct engine, and the doors between engine.c (turns and timers), engine_lanes.c (states and
- * settings), engine_survey.c (which webhooks there are), claim.c (the store's deliveries), pipeline.c (an
- * attempt out) and pipeline_result.c (its result in). Threads:   the engine's loop. Invariant: engine_replan
- * ran after each change to a lane: ring, claimers and both heaps follow from the lane's fields and are set
- * nowhere else.
+ * Role:      struct engine, and the doors between engine.c (turns and timers), engine_ring.c (who sends
+ *            next), engine_lanes.c (which lanes there are, their settings), engine_states.c (their states),
+ *            engine_switch.c (webhooks that we switch off), engine_outage.c (our own line),
+ *            engine_survey.c (which webhooks there are), claim.c and probe.c (the store's deliveries),
+ *            pipeline.c (an attempt out), pipeline_verdict.c (what it means) and pipeline_result.c (its
+ *            result into the store).
+ * Threads:   the engine's loop.
+ * Invariant: engine_replan ran after each change to a lane: rings, claimers and both heaps follow from the
+ *            lane's fields and are set nowhere else.
  */
 #ifndef CH_DELIVERY_ENGINE_CORE_H
 #define CH_DELIVERY_ENGINE_CORE_H
 
 #include "delivery/lane.h"
+#include "policy/outage.h"
 
 #define ENGINE_PAUSE_MIN_MS 100
 #define ENGINE_PAUSE_MAX_MS 5000
@@ -42,6 +47,16 @@ struct refusal {
 	int pause_ms;
 };
 
+/* Our own line or name server is down: nothing is sent but one attempt after a pause, which asks. */
+struct downtime {
+	struct outage seen;
+	bool is_on;
+	bool is_asking; /* an attempt is under way to find out */
+	int64_t began_mono_ms;
+	int64_t ask_at_mono_ms;
+	int pause_ms;
+};
+
 struct engine {
 	struct engine_conf conf;
 	struct engine_stats stats;
@@ -50,15 +65,20 @@ struct engine {
 	void *owns_ctx;
 
 	struct ch_map lanes;
-	struct ch_list ring; /* lanes that can send */
+	struct ch_list rings[LINE_COUNT]; /* lanes that can send; [LINE_NONE] stays empty */
+	enum lane_line last_line; /* quick and slow lanes take turns */
 	struct ch_list claimers; /* lanes that wait for a claim, first come first served */
 	struct ch_heap dues; /* every lane, by wall ms */
 	struct ch_heap pauses; /* every lane, by mono ms */
-	struct ch_list flights; /* held, in flight */
+	struct ch_list flights; /* held, in flight, oldest first; none longer than LANE_SLOW_MS */
+	struct ch_list overdue; /* held, in flight for longer than that */
 	struct ch_list unwritten; /* held, whose result the store refused */
 	struct lane_totals totals;
 
+	int lanes_by_state[LANE_STATE_COUNT];
 	int in_flight;
+	int slow_in_flight; /* of slow lanes when they began, and what is overdue */
+	int probes_in_flight;
 	int results; /* on their way to the store, or refused */
 	int claims; /* under way */
 	int switch_offs; /* under way */
@@ -66,6 +86,7 @@ struct engine {
 
 	struct survey survey;
 	struct refusal refusal;
+	struct downtime downtime;
 	bool is_stopping;
 	bool is_aborted;
 };
@@ -96,18 +117,69 @@ void engine_replan(struct engine *e, struct lane *l);
 
 struct lane *engine_lane(const struct engine *e, const struct id *webhook); /* NULL: none */
 
-/* ---- lane changes (engine_lanes.c) ---- */
+/* ---- engine_ring.c ---- */
+
+void engine_ring_init(struct engine *e);
+void engine_stand_in_line(struct engine *e, struct lane *l, enum lane_line line);
+/* The next lane to send, out of its ring; NULL: none, or no slot for those there are. */
+struct lane *engine_next_in_line(struct engine *e);
+bool engine_has_sendable(const struct engine *e);
+/* Attempts that have become slow while under way count with the slow ones. */
+void engine_note_overdue(struct engine *e);
+int64_t engine_next_overdue(const struct engine *e); /* mono ms; INT64_MAX: none */
+
+/* ---- engine_states.c ---- */
+
+void engine_begin_state(struct engine *e, struct lane *l); /* a new lane's */
+void engine_set_state(struct engine *e, struct lane *l, enum lane_state to, const char *reason);
+/* Brings the state in line with the settings. */
+void engine_settle(struct engine *e, struct lane *l);
+const char *engine_why_disabled(const struct lane *l); /* NULL: it is not */
+void engine_suspend(struct engine *e, struct lane *l, int64_t suspend_s, int status);
+/* What the store kept of such a wish; a new lane's. */
+void engine_restore_quiet(struct engine *e, struct lane *l, int64_t until_wall_ms, int status);
+/* A short rest after a fault of our own. */
+void engine_pause(struct engine *e, struct lane *l, const char *why);
+/* The endpoint answered. */
+void engine_alive(struct engine *e, struct lane *l, int busy);
+/* An attempt failed, of the URL that the lane has now. */
+void engine_failure(struct engine *e, struct lane *l, const struct id *delivery);
+void engine_probe_failed(struct engine *e, struct lane *l);
+/* DEAD: tries again at that time. */
+void engine_probe_later(struct engine *e, struct lane *l, int64_t at_mono_ms);
+/* Something for a dead lane: it can be probed. */
+void engine_poke(struct engine *e, struct lane *l);
+/* Another URL is another receiver, and none of the past counts. */
+void engine_forget_past(struct engine *e, struct lane *l);
+/* Something the lane waited for in monotonic time is over. */
+void engine_lane_wake(struct engine *e, struct lane *l, int64_t now_mono_ms);
+
+/* ---- engine_switch.c ---- */
+
+#define ENGINE_GONE_WORDS "the receiver answered 410 Gone"
+#define ENGINE_HOPELESS_WORDS "nothing succeeded for 5 days"
+
+/* Switches the webhook off in the store, unless its URL is no longer the one that deserved it. words: a
+ * constant. */
+void engine_switch_off(struct engine *e, struct lane *l, struct target *by, const char *words);
+void engine_switch_again(struct engine *e, struct lane *l);
+/* New settings while that is under way. */
+void engine_review_switch(struct engine *e, struct lane *l);
+
+/* ---- engine_outage.c ---- */
+
+void engine_outage_init(struct engine *e);
+/* An attempt ended. True: it is to be taken as our own fault. was_dead: when it began. */
+bool engine_outage_note(struct engine *e, const struct transport_job *job, bool was_dead, bool was_asking);
+bool engine_outage_may_ask(const struct engine *e);
+
+/* ---- engine_lanes.c ---- */
 
 void engine_log_lane(struct engine *e, const struct lane *l);
-void engine_suspend(struct engine *e, struct lane *l, int64_t suspend_s, int status);
-void engine_pause(struct engine *e, struct lane *l);
-void engine_gone(struct engine *e, struct lane *l, struct target *answered);
 /* Takes *w: makes the lane or changes it. NULL: no memory; a survey will bring it again. */
 struct lane *engine_apply_webhook(struct engine *e, struct webhook *w);
 /* The lane may be gone after. */
 void engine_delete_lane(struct engine *e, struct lane *l);
-/* Something the lane waited for in monotonic time is over. */
-void engine_lane_wake(struct engine *e, struct lane *l, int64_t now_mono_ms);
 
 /* ---- engine_survey.c ---- */
 
@@ -118,10 +190,15 @@ void engine_submit_survey(struct engine *e);
 
 void claim_submit(struct engine *e, struct lane *l);
 
+/* ---- probe.c ---- */
+
+/* Asks the store for one to probe with; the lane is PROBING. */
+void probe_submit(struct engine *e, struct lane *l);
+
 /* ---- pipeline.c, pipeline_result.c ---- */
 
-/* Starts an attempt at the lane's next delivery. */
-void pipeline_send(struct engine *e, struct lane *l);
+/* Starts an attempt at the lane's next delivery. is_asking: to find out whether our line works. */
+void pipeline_send(struct engine *e, struct lane *l, bool is_asking);
 void pipeline_cancel_all(struct engine *e);
 /* Writes again what the store refused: one to ask with, or all when it takes writes. */
 void pipeline_write_again(struct engine *e);

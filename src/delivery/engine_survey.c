@@ -1,4 +1,5 @@
 #include "base/alloc.h"
+#include "base/crash_point.h"
 #include "delivery/engine_core.h"
 
 void engine_want_survey(struct engine *e, int64_t at_mono_ms)
@@ -8,20 +9,29 @@ void engine_want_survey(struct engine *e, int64_t at_mono_ms)
 	e->survey.is_wanted = true;
 }
 
-static void survey_webhook(struct engine *e, struct webhook *w, int64_t next_due_ms)
+static void survey_webhook(struct engine *e, struct store_lane *row)
 {
+	struct webhook *w = &row->webhook;
+
 	if (e->owns && !e->owns(e->owns_ctx, &w->id))
 		return;
 	if (w->revision < 1)
 		w->revision = 1;
+	bool is_new = !engine_lane(e, &w->id);
 	struct lane *l = engine_apply_webhook(e, w);
 	if (!l)
 		return;
 	l->seen_in_survey = e->survey.number;
-	if (next_due_ms >= 0)
-		lane_note_due(l, next_due_ms);
+	if (is_new) {
+		l->pending = row->pending;
+		engine_restore_quiet(e, l, row->quiet_until_ms, row->quiet_status);
+	}
+	if (row->next_due_ms >= 0)
+		lane_note_due(l, row->next_due_ms);
 	if (e->survey.missed_fresh)
 		lane_note_due(l, engine_wall_ms(e));
+	if (row->pending > 0)
+		engine_poke(e, l);
 	engine_replan(e, l);
 }
 
@@ -52,8 +62,9 @@ static void on_survey(struct store_request *r)
 	}
 	if (is_usable && !e->is_stopping) {
 		for (size_t i = 0; i < r->u.lanes.out.count; i++)
-			survey_webhook(e, &r->u.lanes.out.webhooks[i], r->u.lanes.out.next_due_ms[i]);
+			survey_webhook(e, &r->u.lanes.out.rows[i]);
 		delete_unseen(e);
+		CH_CRASH_POINT(survey_applied);
 		s->missed_fresh = false;
 		s->pause_ms = 0;
 	}
@@ -69,4 +80,5 @@ void engine_submit_survey(struct engine *e)
 	s->is_void = false;
 	store_request_init(&s->request, STORE_LANES, e->conf.port, on_survey);
 	store_submit(e->conf.store, &s->request);
+	CH_CRASH_POINT(survey_asked);
 }

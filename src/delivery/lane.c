@@ -6,12 +6,14 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
+#define TO(s) (1u << LANE_##s)
+
 static const struct ch_sm_state states[LANE_STATE_COUNT] = {
-		[LANE_READY] = {"READY", 1u << LANE_SUSPENDED | 1u << LANE_DISABLED},
-		[LANE_DEAD] = {"DEAD", 0},
-		[LANE_PROBING] = {"PROBING", 0},
-		[LANE_SUSPENDED] = {"SUSPENDED", 1u << LANE_READY | 1u << LANE_DISABLED},
-		[LANE_DISABLED] = {"DISABLED", 1u << LANE_READY | 1u << LANE_SUSPENDED},
+		[LANE_READY] = {"READY", TO(DEAD) | TO(SUSPENDED) | TO(DISABLED)},
+		[LANE_DEAD] = {"DEAD", TO(PROBING) | TO(READY) | TO(SUSPENDED) | TO(DISABLED)},
+		[LANE_PROBING] = {"PROBING", TO(DEAD) | TO(READY) | TO(SUSPENDED) | TO(DISABLED)},
+		[LANE_SUSPENDED] = {"SUSPENDED", TO(READY) | TO(DISABLED)},
+		[LANE_DISABLED] = {"DISABLED", TO(READY) | TO(SUSPENDED)},
 };
 
 static const struct ch_sm_conf machine = {"lane", states, LANE_STATE_COUNT};
@@ -20,141 +22,6 @@ const char *lane_state_name(enum lane_state s)
 {
 	CH_ASSERT(s >= 0 && s < LANE_STATE_COUNT);
 	return states[s].name;
-}
-
-struct target *target_ref(struct target *t)
-{
-	t->refs++;
-	return t;
-}
-
-void target_unref(struct target **t)
-{
-	struct target *old = *t;
-	*t = NULL;
-	if (!old || --old->refs > 0)
-		return;
-	url_fini(&old->url);
-	ch_free(old);
-}
-
-/* ---- settings ---- */
-
-struct settings {
-	struct target *target;
-	struct sign_key key;
-	bool is_signed;
-	char fault[160];
-};
-
-static void settings_fini(struct settings *s)
-{
-	target_unref(&s->target);
-	if (s->is_signed)
-		sign_key_fini(&s->key);
-	s->is_signed = false;
-}
-
-static int settings_set_url(struct settings *s, const struct lane_rules *rules, const struct webhook *w)
-{
-	struct target *t = ch_calloc(1, sizeof(*t));
-	struct ch_err err = {0};
-	if (!t)
-		return CH_ENOMEM;
-	int rc = url_parse(w->url, strlen(w->url), rules->urls, &t->url, &err);
-	if (rc == 0) {
-		t->refs = 1;
-		s->target = t;
-		return 0;
-	}
-	ch_free(t);
-	if (rc == CH_ENOMEM)
-		return rc;
-	snprintf(s->fault, sizeof(s->fault), "the URL can't be used: %.120s", err.text);
-	return 0;
-}
-
-static int open_secret(struct settings *s, const struct lane_rules *rules, const struct webhook *w,
-		struct ch_buf *plain)
-{
-	uint8_t aad[24];
-	struct ch_err err = {0};
-
-	/* Room for all of it at once: a buffer that grows would leave pieces of the secret behind. */
-	if (!ch_buf_reserve(plain, w->secret_sealed_len))
-		return CH_ENOMEM;
-	webhook_seal_aad(w, aad);
-	int rc = ch_unseal(rules->seal_key, aad, sizeof(aad), w->secret_sealed, w->secret_sealed_len, plain);
-	if (rc == 0)
-		rc = sign_key_init(&s->key, ch_buf_text(plain), plain->len, &err);
-	if (rc == CH_ENOMEM)
-		return rc;
-	s->is_signed = rc == 0;
-	if (rc)
-		snprintf(s->fault, sizeof(s->fault), "%s",
-				rc == CH_ECRYPT ? "the signing secret can't be opened with this server's key"
-						: "the signing secret is not usable");
-	return 0;
-}
-
-static int settings_set_key(struct settings *s, const struct lane_rules *rules, const struct webhook *w)
-{
-	struct ch_buf plain;
-	if (!w->secret_sealed)
-		return 0;
-	ch_buf_init(&plain, w->secret_sealed_len);
-	int rc = open_secret(s, rules, w, &plain);
-	if (plain.data)
-		ch_wipe(plain.data, plain.cap);
-	ch_buf_fini(&plain);
-	return rc;
-}
-
-static int settings_make(struct settings *s, const struct lane_rules *rules, const struct webhook *w)
-{
-	*s = (struct settings){0};
-	int rc = settings_set_url(s, rules, w);
-	if (rc == 0 && s->fault[0] == '\0')
-		rc = settings_set_key(s, rules, w);
-	if (rc)
-		settings_fini(s);
-	return rc;
-}
-
-static void replace_settings(struct lane *l, struct settings *s, struct webhook *w)
-{
-	struct settings old = {.target = l->target, .key = l->key, .is_signed = l->is_signed};
-	settings_fini(&old);
-	l->target = s->target;
-	l->key = s->key;
-	l->is_signed = s->is_signed;
-	memcpy(l->fault, s->fault, sizeof(l->fault));
-	webhook_fini(&l->webhook);
-	l->webhook = *w;
-	webhook_init(w);
-	l->window = l->webhook.concurrency;
-}
-
-int lane_set_webhook(struct lane *l, const struct lane_rules *rules, struct webhook *w)
-{
-	struct settings s;
-	CH_ASSERT(id_equal(&l->webhook.id, &w->id));
-	int rc = settings_make(&s, rules, w);
-	if (rc)
-		return rc;
-	replace_settings(l, &s, w);
-	return 0;
-}
-
-void lane_set_deleted(struct lane *l)
-{
-	struct settings none = {0};
-	struct webhook w;
-	webhook_init(&w);
-	w.id = l->webhook.id;
-	w.account = l->webhook.account;
-	w.deleted = true;
-	replace_settings(l, &none, &w);
 }
 
 struct lane *lane_create(struct engine *e, struct lane_totals *totals, const struct ch_rand *rand,
@@ -171,9 +38,13 @@ struct lane *lane_create(struct engine *e, struct lane_totals *totals, const str
 	ch_list_init(&l->claim_link);
 	ch_list_init(&l->fresh);
 	ch_list_init(&l->backlog);
+	ch_list_init(&l->urgent);
 	ch_list_init(&l->ghosts);
 	ch_map_init(&l->held, rand);
 	ch_sm_init(&l->state, &machine, LANE_DISABLED, NULL);
+	window_init(&l->window, w->concurrency);
+	health_init(&l->health);
+	rate_limit_init(&l->rate);
 	webhook_init(&l->webhook);
 	l->webhook.id = w->id;
 	if (lane_set_webhook(l, rules, w)) {
@@ -191,14 +62,12 @@ void lane_destroy(struct lane **lp)
 	CH_ASSERT(l->busy == 0 && l->results == 0 && !l->claim && !l->switch_off);
 	CH_ASSERT(!ch_list_is_linked(&l->ring) && !ch_list_is_linked(&l->claim_link));
 	CH_ASSERT(!ch_heap_has(&l->due) && !ch_heap_has(&l->pause));
-	lane_drop_queued(l);
+	lane_drop_queued(l, false);
 	lane_drop_ghosts(l);
 	CH_ASSERT(l->held.len == 0 && l->body_bytes == 0);
 	ch_map_fini(&l->held);
 	target_unref(&l->gone);
-	struct settings s = {.target = l->target, .key = l->key, .is_signed = l->is_signed};
-	settings_fini(&s);
-	webhook_fini(&l->webhook);
+	lane_drop_settings(l);
 	ch_free(l);
 }
 
@@ -214,9 +83,65 @@ int lane_queued(const struct lane *l)
 	return l->fresh_count + l->backlog_count;
 }
 
-bool lane_may_send(const struct lane *l)
+static bool window_has_room(const struct lane *l)
 {
-	return l->state.state == LANE_READY && !l->is_paused && lane_queued(l) > 0 && l->busy < l->window;
+	return l->busy - l->urgent_busy < l->window.size;
+}
+
+/* A resend goes ahead of the window and of DEAD, but as many at once as the customer allows. */
+static bool has_urgent(const struct lane *l)
+{
+	return l->urgent_count > 0 && l->urgent_busy < l->webhook.concurrency;
+}
+
+/* Attempts from before the endpoint died say as much as a probe would. */
+static bool has_probe(const struct lane *l)
+{
+	return l->probe && l->state.state == LANE_PROBING && l->busy == 0;
+}
+
+bool lane_has_sendable(const struct lane *l)
+{
+	if (l->is_paused)
+		return false;
+	switch (lane_state_of(l)) {
+	case LANE_READY:
+		return has_urgent(l) || (lane_queued(l) > 0 && window_has_room(l));
+	case LANE_DEAD:
+	case LANE_PROBING:
+		return has_urgent(l) || has_probe(l);
+	case LANE_SUSPENDED:
+	case LANE_DISABLED:
+		return false;
+	case LANE_STATE_COUNT:
+		break;
+	}
+	CH_UNREACHABLE();
+}
+
+enum lane_line lane_line_now(const struct lane *l, int64_t now_mono_ms)
+{
+	if (!lane_has_sendable(l) || l->rate_ready_mono_ms > now_mono_ms)
+		return LINE_NONE;
+	if (has_probe(l))
+		return LINE_PROBE;
+	if (lane_is_slow(l))
+		return l->busy == 0 ? LINE_SLOW_FIRST : LINE_SLOW_MORE;
+	return l->busy == 0 ? LINE_QUICK_FIRST : LINE_QUICK_MORE;
+}
+
+bool lane_is_slow(const struct lane *l)
+{
+	int slow = __builtin_popcount(l->slow_samples) + l->overdue;
+	return l->sample_count == 0 || 2 * slow > l->sample_count + l->overdue;
+}
+
+void lane_note_time(struct lane *l, int64_t total_ms)
+{
+	uint32_t all = ((uint32_t)1 << LANE_SAMPLES) - 1;
+	l->slow_samples = (l->slow_samples << 1 | (total_ms > LANE_SLOW_MS ? 1 : 0)) & all;
+	if (l->sample_count < LANE_SAMPLES)
+		l->sample_count++;
 }
 
 /* While the store has some that are due, fresh ones get a part of the places only. With all of them, a
@@ -279,10 +204,51 @@ void held_drop_body(struct held *h)
 	ch_bytes_unref(&h->delivery.body);
 }
 
+static struct ch_list *queue_of(struct lane *l, enum held_where where, int **ret_count)
+{
+	switch (where) {
+	case HELD_FRESH:
+		*ret_count = &l->fresh_count;
+		return &l->fresh;
+	case HELD_BACKLOG:
+		*ret_count = &l->backlog_count;
+		return &l->backlog;
+	case HELD_URGENT:
+		*ret_count = &l->urgent_count;
+		return &l->urgent;
+	default:
+		CH_UNREACHABLE();
+	}
+}
+
+static void enqueue(struct lane *l, struct held *h)
+{
+	int *count;
+	if (h->where == HELD_PROBE) {
+		CH_ASSERT(!l->probe);
+		l->probe = h;
+		return;
+	}
+	ch_list_push_back(queue_of(l, h->where, &count), &h->link);
+	++*count;
+}
+
+static void dequeue(struct lane *l, struct held *h)
+{
+	int *count;
+	if (h->where == HELD_PROBE) {
+		CH_ASSERT(l->probe == h);
+		l->probe = NULL;
+		return;
+	}
+	ch_list_unlink(&h->link);
+	queue_of(l, h->where, &count);
+	--*count;
+}
+
 int lane_push(struct lane *l, struct delivery *d, enum held_where where)
 {
-	CH_ASSERT(where == HELD_FRESH || where == HELD_BACKLOG);
-	CH_ASSERT(d->body && d->state == DELIVERY_PENDING);
+	CH_ASSERT(where <= HELD_PROBE && d->body && d->state == DELIVERY_PENDING);
 	struct held *h = ch_calloc(1, sizeof(*h));
 	if (!h)
 		return CH_ENOMEM;
@@ -293,34 +259,52 @@ int lane_push(struct lane *l, struct delivery *d, enum held_where where)
 		return rc;
 	}
 	memset(d, 0, sizeof(*d));
+	ch_list_init(&h->link);
 	h->lane = l;
 	h->where = where;
-	ch_list_push_back(where == HELD_FRESH ? &l->fresh : &l->backlog, &h->link);
-	*(where == HELD_FRESH ? &l->fresh_count : &l->backlog_count) += 1;
+	enqueue(l, h);
 	l->totals->held++;
 	add_bytes(l, h->delivery.body->len);
 	return 0;
 }
 
-static struct held *take_from(struct lane *l, bool fresh)
+static struct held *first_of(const struct ch_list *queue)
 {
-	struct ch_list *n = ch_list_pop_front(fresh ? &l->fresh : &l->backlog);
-	if (!n)
-		return NULL;
-	*(fresh ? &l->fresh_count : &l->backlog_count) -= 1;
-	l->fresh_was_last = fresh;
-	return CH_CONTAINER_OF(n, struct held, link);
+	return ch_list_is_empty(queue) ? NULL : CH_CONTAINER_OF(queue->next, struct held, link);
 }
 
-struct held *lane_pop(struct lane *l)
+static struct held *next_in_turn(const struct lane *l)
 {
-	bool fresh_first = !l->fresh_was_last;
-	struct held *h = take_from(l, fresh_first);
+	struct held *fresh = first_of(&l->fresh), *backlog = first_of(&l->backlog);
+	if (!fresh || !backlog)
+		return fresh ? fresh : backlog;
+	return l->fresh_was_last ? backlog : fresh;
+}
+
+struct held *lane_pop(struct lane *l, enum held_where *ret_from)
+{
+	struct held *h = NULL;
+	if (has_probe(l))
+		h = l->probe;
+	else if (has_urgent(l))
+		h = first_of(&l->urgent);
+	else if (window_has_room(l))
+		h = next_in_turn(l);
 	if (!h)
-		h = take_from(l, !fresh_first);
-	if (h)
-		h->where = HELD_IN_FLIGHT;
+		return NULL;
+	*ret_from = h->where;
+	if (h->where == HELD_FRESH || h->where == HELD_BACKLOG)
+		l->fresh_was_last = h->where == HELD_FRESH;
+	dequeue(l, h);
+	h->where = HELD_IN_FLIGHT;
 	return h;
+}
+
+void lane_drop(struct lane *l, struct held *h)
+{
+	dequeue(l, h);
+	lane_note_due(l, h->delivery.due_ms);
+	lane_release(l, h);
 }
 
 static void held_free(struct lane *l, struct held *h)
@@ -350,13 +334,12 @@ void lane_note_due(struct lane *l, int64_t due_ms)
 		l->next_due_ms = due_ms;
 }
 
-void lane_drop_queued(struct lane *l)
+void lane_drop_queued(struct lane *l, bool keep_urgent)
 {
 	struct held *h;
-	while ((h = lane_pop(l)) != NULL) {
-		lane_note_due(l, h->delivery.due_ms);
-		lane_release(l, h);
-	}
+	while ((h = first_of(&l->fresh)) || (h = first_of(&l->backlog)) ||
+			(!keep_urgent && (h = first_of(&l->urgent))) || (h = l->probe))
+		lane_drop(l, h);
 }
 
 void lane_drop_ghosts(struct lane *l)

@@ -9,11 +9,19 @@
  * Threads:   the engine's loop.
  * Errors:    CH_ENOMEM leaves everything as it was. Settings that can't be used are no error: fault
  *            has the words and the lane is DISABLED.
- * Invariant: busy <= window when an attempt starts; a delivery is in held at most once.
+ * Invariant: busy <= window when an attempt starts, resends aside; a delivery is in held at most once.
  *
- *      READY <──────> SUSPENDED     the receiver asked to wait; time passes, or the URL changes
- *         ^               ^
- *         └─> DISABLED <──┘         switched off, answered 410, deleted, or not usable
+ *            too many failures in a row         the pause is over
+ *      READY ──────────────────────────> DEAD ─────────────────────> PROBING
+ *       ^ ^ \                            │ ^                          │ │
+ *       │ │  \  asked to wait            │ └── no answer, or nothing ─┘ │
+ *       │ │   \                          │          to probe with       │
+ *       │ │    └──────> SUSPENDED <──────┴───────── asked to wait ──────┤
+ *       │ └─ time passes ────┘                                          │
+ *       └─ an answer (a late one or a resend's too), another URL ───────┘  (from DEAD as well)
+ *
+ *      any ──> DISABLED     switched off, answered 410, hopeless, deleted, or settings that can't be used
+ *      DISABLED ──> READY, SUSPENDED
  */
 #ifndef CH_DELIVERY_LANE_H
 #define CH_DELIVERY_LANE_H
@@ -23,10 +31,16 @@
 #include "base/map.h"
 #include "base/sm.h"
 #include "delivery/engine.h"
+#include "policy/health.h"
+#include "policy/rate_limit.h"
 #include "policy/sign.h"
+#include "policy/window.h"
 
 /* A claim pays when it may bring this many. */
 #define LANE_CLAIM_MIN 16
+/* An endpoint is slow when more than half of its latest attempts took longer. */
+#define LANE_SLOW_MS 2000
+#define LANE_SAMPLES 16
 
 struct target {
 	unsigned refs;
@@ -39,6 +53,8 @@ void target_unref(struct target **t);
 enum held_where {
 	HELD_FRESH, /* queued, came with its commit */
 	HELD_BACKLOG, /* queued, claimed from the store */
+	HELD_URGENT, /* queued, to be sent again because somebody asked */
+	HELD_PROBE, /* queued, to find out whether a dead endpoint lives */
 	HELD_IN_FLIGHT,
 	HELD_RESULT, /* attempted; the result is not yet acknowledged by the store */
 	HELD_GHOST /* let go while a claim is under way, whose answer may be older than that */
@@ -51,6 +67,7 @@ struct held {
 	struct ch_list link; /* fresh, backlog or ghosts of the lane; the engine's flights or unwritten */
 	struct lane *lane;
 	enum held_where where;
+	bool was_resent; /* meanwhile: what the store has is due now */
 	struct delivery delivery; /* the body is given back when the attempt ends */
 	struct flight *flight; /* HELD_IN_FLIGHT and HELD_RESULT */
 };
@@ -64,11 +81,23 @@ struct lane_totals {
 struct claim;
 struct switch_off;
 
+/* Where a lane stands in line; the engine has a ring for each. */
+enum lane_line {
+	LINE_NONE,
+	LINE_PROBE, /* its next one is a probe */
+	LINE_QUICK_FIRST, /* quick, and nothing of it in flight */
+	LINE_SLOW_FIRST,
+	LINE_QUICK_MORE,
+	LINE_SLOW_MORE,
+	LINE_COUNT
+};
+
 struct lane {
 	struct engine *engine;
 	struct lane_totals *totals;
 	struct ch_map_node node; /* the engine's lanes, by webhook.id */
-	struct ch_list ring; /* linked: can send now */
+	struct ch_list ring; /* in the engine's ring of `line`; unlinked: LINE_NONE */
+	enum lane_line line;
 	struct ch_list claim_link; /* linked: waits for its claim */
 	struct ch_heap_node due; /* wall: when the store will have something; INT64_MAX: not waited for */
 	struct ch_heap_node pause; /* mono: when something below ends; INT64_MAX: nothing */
@@ -84,24 +113,42 @@ struct lane {
 	int64_t suspended_until_mono_ms; /* the receiver's wish; outlives DISABLED, not the URL */
 	int suspended_by; /* the status that asked for it */
 	int suspensions; /* 429 without Retry-After in a row, the present one included */
+
+	struct health health;
+	char failure[96]; /* words of the latest */
+	int64_t pending; /* in all, as the store said last, and what came since */
+	int64_t died_mono_ms;
+	int64_t probe_at_mono_ms; /* DEAD: INT64_MAX: as soon as there is something to probe with */
+	int probes; /* since it died */
+	bool has_probed, probe_was_missed; /* missed: something came while the store was asked */
+	struct id probed; /* by the latest probe */
+
+	struct rate_limit rate;
+	int64_t rate_ready_mono_ms; /* as of the latest replan; past: may send */
 	bool is_paused; /* our own fault: a short rest, the state stays READY */
 	int64_t paused_until_mono_ms;
 	int own_faults; /* pauses in a row */
 
-	struct ch_list fresh, backlog, ghosts;
-	int fresh_count, backlog_count;
+	struct ch_list fresh, backlog, urgent, ghosts;
+	int fresh_count, backlog_count, urgent_count;
+	struct held *probe; /* HELD_PROBE; NULL: none */
 	bool fresh_was_last;
 	struct ch_map held;
 	int busy; /* in flight */
+	int urgent_busy; /* resends among them: they go ahead of the window */
+	int overdue; /* of those in flight: longer than LANE_SLOW_MS by now */
 	int results; /* HELD_RESULT */
-	int window;
+	struct window window;
+	uint32_t slow_samples; /* the latest attempts, a bit each: took longer than LANE_SLOW_MS */
+	int sample_count; /* 0..LANE_SAMPLES */
 	size_t body_bytes;
 
 	int64_t next_due_ms;
 	struct claim *claim; /* under way; NULL: none */
 	int claim_failures; /* in a row */
 
-	struct target *gone; /* answered 410 and the switch is not yet off; NULL: no such thing */
+	struct target *gone; /* is to be switched off, and is not yet; NULL: no such thing */
+	const char *gone_words; /* why; a constant */
 	struct switch_off *switch_off; /* under way; NULL: none */
 	int64_t switch_at_mono_ms; /* when to try again; INT64_MAX: when news of the webhook comes */
 
@@ -121,12 +168,20 @@ void lane_destroy(struct lane **l);
 
 /* Takes *w and makes its settings the lane's. CH_ENOMEM: neither is touched. */
 int lane_set_webhook(struct lane *l, const struct lane_rules *rules, struct webhook *w) CH_MUST_USE;
+void lane_drop_settings(struct lane *l); /* frees webhook, target and key */
 /* Forgets URL, key and all but the id; deliveries end with what is in flight. */
 void lane_set_deleted(struct lane *l);
 
 enum lane_state lane_state_of(const struct lane *l);
-int lane_queued(const struct lane *l);
-bool lane_may_send(const struct lane *l);
+int lane_queued(const struct lane *l); /* fresh and backlog */
+/* The line to stand in; LINE_NONE: nothing can be sent now. rate_ready_mono_ms must be up to date. */
+enum lane_line lane_line_now(const struct lane *l, int64_t now_mono_ms);
+/* Something could be sent if only the rate limit let it. */
+bool lane_has_sendable(const struct lane *l);
+/* More than half of the latest attempts, those overdue included, are slow; or there was none yet: until an
+ * endpoint has shown that it is quick it shares with the slow ones. */
+bool lane_is_slow(const struct lane *l);
+void lane_note_time(struct lane *l, int64_t total_ms);
 /* byte_share: how many bytes of bodies this lane may hold; one delivery always fits. */
 bool lane_takes_fresh(const struct lane *l, size_t body_bytes, size_t byte_share, int64_t now_wall_ms);
 bool lane_wants_claim(const struct lane *l, size_t byte_share, int64_t now_wall_ms);
@@ -136,17 +191,21 @@ int lane_claim_room(const struct lane *l);
 bool lane_is_spent(const struct lane *l);
 
 struct held *lane_find(const struct lane *l, const struct id *delivery); /* ghosts too; NULL: not held */
-/* Queues *d (takes it) as HELD_FRESH or HELD_BACKLOG. CH_ENOMEM, CH_EEXIST: *d is untouched. */
+/* Queues *d (takes it) as HELD_FRESH, HELD_BACKLOG, HELD_URGENT or HELD_PROBE (one at most). CH_ENOMEM,
+ * CH_EEXIST: *d is untouched. */
 int lane_push(struct lane *l, struct delivery *d, enum held_where where) CH_MUST_USE;
-/* The next to send, out of its queue and as HELD_IN_FLIGHT; fresh and backlog take turns. NULL: none. */
-struct held *lane_pop(struct lane *l);
+/* The next to send, out of its queue and as HELD_IN_FLIGHT: a probe, then resends, then fresh and backlog in
+ * turn; the last two only while the window has room. ret_from: which it was. NULL: none. */
+struct held *lane_pop(struct lane *l, enum held_where *ret_from);
+/* Lets go of one that is queued (its probe, too); the store has it. */
+void lane_drop(struct lane *l, struct held *h);
 void held_drop_body(struct held *h);
 /* Ends holding h, which is in none of the lane's queues: freed, or a ghost while a claim is under way. */
 void lane_release(struct lane *l, struct held *h);
 /* The store has one due then. */
 void lane_note_due(struct lane *l, int64_t due_ms);
-/* Lets go of all that is queued; the store has it. */
-void lane_drop_queued(struct lane *l);
+/* Lets go of all that is queued; the store has it. Resends stay when asked to. */
+void lane_drop_queued(struct lane *l, bool keep_urgent);
 void lane_drop_ghosts(struct lane *l);
 
 #endif

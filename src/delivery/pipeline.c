@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/crash_point.h"
 
 #define HEADER_TEXT_MAX ((size_t)256 * 1024)
 #define HEADER_TEXT_USUAL 384 /* signed, no own headers */
@@ -130,30 +131,68 @@ static struct flight *flight_create(struct engine *e, struct lane *l, struct hel
 	return f;
 }
 
-void pipeline_send(struct engine *e, struct lane *l)
+static void take_slot(struct engine *e, struct lane *l, struct flight *f)
 {
-	CH_ASSERT(lane_may_send(l) && l->target && l->busy < l->window);
-	CH_ASSERT(e->in_flight < e->conf.max_in_flight);
-	struct held *h = lane_pop(l);
+	l->busy++;
+	e->in_flight++;
+	l->urgent_busy += f->from == HELD_URGENT;
+	e->probes_in_flight += f->from == HELD_PROBE;
+	e->slow_in_flight += f->is_slow;
+	rate_limit_take(&l->rate, f->started_mono_ms);
+	if (f->from == HELD_PROBE) {
+		l->has_probed = true;
+		l->probed = f->held->delivery.id;
+		atomic_fetch_add_explicit(&e->stats.probes, 1, memory_order_relaxed);
+	}
+}
+
+/* The store has it; a rest gives memory a chance to come back. */
+static void put_back(struct engine *e, struct lane *l, struct held *h, enum held_where from)
+{
+	lane_note_due(l, h->delivery.due_ms);
+	lane_release(l, h);
+	engine_pause(e, l, "no memory for an attempt");
+	if (from == HELD_PROBE)
+		engine_probe_later(e, l, engine_mono_ms(e) + 1000);
+}
+
+void pipeline_send(struct engine *e, struct lane *l, bool asks_line)
+{
+	enum held_where from;
+	CH_ASSERT(l->target && e->in_flight < e->conf.max_in_flight);
+	struct held *h = lane_pop(l, &from);
+	CH_ASSERT(h);
 	struct flight *f = flight_create(e, l, h);
 	if (!f) {
-		/* The store has it; a rest gives memory a chance to come back. */
-		lane_note_due(l, h->delivery.due_ms);
-		lane_release(l, h);
-		engine_pause(e, l);
+		put_back(e, l, h, from);
 		return;
 	}
 	h->flight = f;
+	f->from = from;
+	f->was_dead = lane_state_of(l) != LANE_READY;
+	f->asks_line = asks_line;
+	if (asks_line)
+		e->downtime.is_asking = true;
+	f->is_slow = f->job.is_slow = from == HELD_PROBE || lane_is_slow(l);
+	f->started_mono_ms = engine_mono_ms(e);
+	take_slot(e, l, f);
+	CH_ASSERT(from == HELD_URGENT || l->busy - l->urgent_busy <= l->window.size);
 	ch_list_push_back(&e->flights, &h->link);
-	l->busy++;
-	e->in_flight++;
+	CH_CRASH_POINT(send_before);
 	e->conf.transport->send(e->conf.transport, &f->job);
+	CH_CRASH_POINT(send_after);
+}
+
+static void cancel_list(struct engine *e, const struct ch_list *flights)
+{
+	CH_LIST_FOREACH (flights, it, next) {
+		struct held *h = CH_CONTAINER_OF(it, struct held, link);
+		e->conf.transport->cancel(e->conf.transport, &h->flight->job);
+	}
 }
 
 void pipeline_cancel_all(struct engine *e)
 {
-	CH_LIST_FOREACH (&e->flights, it, next) {
-		struct held *h = CH_CONTAINER_OF(it, struct held, link);
-		e->conf.transport->cancel(e->conf.transport, &h->flight->job);
-	}
+	cancel_list(e, &e->flights);
+	cancel_list(e, &e->overdue);
 }

@@ -22,6 +22,12 @@ struct flight {
 	struct target *target;
 	char *header_text; /* the lines, a NUL behind each */
 	const char *headers[FLIGHT_HEADERS_MAX];
+	int64_t started_mono_ms;
+	enum held_where from; /* the queue that it came out of */
+	bool was_dead; /* its lane, when it began */
+	bool asks_line; /* sent to find out whether our own line works */
+	bool is_slow; /* counts with the slow ones */
+	bool is_overdue;
 	enum outcome_delivery verdict;
 	int64_t answered_wall_ms;
 	bool is_asking; /* written again to find out whether the store takes writes */
@@ -34,5 +40,11 @@ void flight_destroy(struct flight **f); /* the request's input too */
 
 /* job->done of every flight. */
 void pipeline_done(struct transport_job *job);
+
+/* ---- pipeline_verdict.c ---- */
+
+/* What the attempt means: brings the lane's state up to date, says what becomes of the delivery and fills the
+ * request that records it. False: there is nothing to record, as nothing went out. */
+bool pipeline_judge(struct engine *e, struct flight *f);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/crash_point.h"
 #include "delivery/pipeline.h"
 
 /* ---- counters and log ---- */
@@ -68,110 +69,6 @@ static void log_delivery(struct engine *e, const struct held *h, enum ch_log_lev
 			CH_S("why", why));
 }
 
-/* ---- what the attempt makes of the delivery ---- */
-
-static char *words_of(const struct attempt *a, const char *prefix)
-{
-	char text[200];
-	if (a->outcome == ATTEMPT_ANSWERED)
-		snprintf(text, sizeof(text), "%sanswered %d", prefix, a->status);
-	else if (a->detail)
-		snprintf(text, sizeof(text), "%s%.150s", prefix, a->detail);
-	else
-		snprintf(text, sizeof(text), "%s%s", prefix, attempt_outcome_name(a->outcome));
-	return ch_strdup(text);
-}
-
-static void set_retry(struct engine *e, struct store_attempt *r, const struct attempt *a, int64_t suspend_s)
-{
-	struct ch_wall now = ch_clock_wall(&e->conf.clock), due;
-	int64_t not_before = suspend_s > 0 ? now.ms + suspend_s * 1000 : 0;
-	if (retry_next(&e->conf.schedule, r->in.next.tries, now, not_before, &e->conf.rand, &due)) {
-		r->in.next.state = DELIVERY_PENDING;
-		r->in.next.due_ms = due.ms;
-		r->in.next.reason = words_of(a, "");
-	} else {
-		r->in.next.state = DELIVERY_FAILED;
-		r->in.next.finished_ms = now.ms;
-		r->in.next.reason = words_of(a, "no try is left; the last: ");
-	}
-}
-
-/* An attempt that we ended ourselves is due again at once: after the next start. */
-static void set_again(struct engine *e, struct lane *l, struct store_attempt *r, const struct attempt *a)
-{
-	int64_t wait = l->paused_until_mono_ms - engine_mono_ms(e);
-	if (e->is_aborted || wait < 0)
-		wait = 0;
-	r->in.next.state = DELIVERY_PENDING;
-	r->in.next.tries--;
-	r->in.next.due_ms = engine_wall_ms(e) + wait;
-	r->in.next.reason = words_of(a, "");
-}
-
-static void fill_result(struct engine *e, struct flight *f, const struct outcome *verdict)
-{
-	struct store_attempt *r = &f->result.u.attempt;
-	const struct delivery *d = &f->held->delivery;
-	const struct attempt *a = &f->job.attempt;
-
-	r->in.account = d->account;
-	r->in.webhook_id = d->webhook_id;
-	r->in.next.tries = d->tries + 1;
-	switch (verdict->delivery) {
-	case OUTCOME_DELIVERED:
-		r->in.next.state = DELIVERY_DELIVERED;
-		r->in.next.finished_ms = engine_wall_ms(e);
-		break;
-	case OUTCOME_RETRY:
-		set_retry(e, r, a, verdict->suspend_s);
-		break;
-	case OUTCOME_PARK:
-		r->in.next.state = DELIVERY_PARKED;
-		r->in.next.reason = words_of(a, "the receiver ");
-		break;
-	case OUTCOME_AGAIN:
-		set_again(e, f->held->lane, r, a);
-		break;
-	}
-	r->in.attempt = *a;
-	memset(&f->job.attempt, 0, sizeof(f->job.attempt));
-}
-
-/* ---- what it makes of the lane ---- */
-
-/* Many attempts in flight are answered 429 together: that is one suspension, not as many in a row. */
-static struct outcome judge(const struct engine *e, struct lane *l, const struct attempt *a)
-{
-	bool is_suspended = l->suspended_until_mono_ms > engine_mono_ms(e);
-	int before = l->suspensions - (is_suspended && l->suspensions > 0 ? 1 : 0);
-	struct outcome o = outcome_of(a, before);
-	bool was_unasked = o.endpoint == OUTCOME_SUSPENDED && a->retry_after_s < 0;
-	if (was_unasked && !is_suspended)
-		l->suspensions++;
-	else if (o.endpoint == OUTCOME_HEALTHY && !is_suspended)
-		l->suspensions = 0;
-	return o;
-}
-
-static void apply_to_lane(struct engine *e, struct flight *f, struct outcome *o)
-{
-	struct lane *l = f->held->lane;
-	bool is_current = l->target && strcmp(l->target->url.text, f->target->url.text) == 0;
-
-	if (o->delivery == OUTCOME_AGAIN && !e->is_aborted)
-		engine_pause(e, l);
-	else if (!l->is_paused)
-		l->own_faults = 0;
-	if (o->endpoint == OUTCOME_SUSPENDED && is_current)
-		engine_suspend(e, l, o->suspend_s, f->job.attempt.status);
-	if (o->endpoint == OUTCOME_GONE && is_current)
-		engine_gone(e, l, f->target);
-	/* Gone is the URL of before; the one of now has not been asked yet. */
-	if (o->endpoint == OUTCOME_GONE && !is_current && !l->webhook.deleted)
-		o->delivery = OUTCOME_RETRY;
-}
-
 /* ---- into the store ---- */
 
 static void on_written(struct store_request *r);
@@ -179,7 +76,32 @@ static void on_written(struct store_request *r);
 static void write_result(struct engine *e, struct held *h)
 {
 	h->flight->result.done = on_written;
+	CH_CRASH_POINT(result_before);
 	store_submit(e->conf.store, &h->flight->result);
+}
+
+static void finish(struct engine *e, struct held *h)
+{
+	struct lane *l = h->lane;
+	flight_destroy(&h->flight);
+	l->results--;
+	e->results--;
+	lane_release(l, h);
+	engine_replan(e, l);
+}
+
+static void give_slot_back(struct engine *e, struct lane *l, struct flight *f)
+{
+	ch_list_unlink(&f->held->link);
+	CH_ASSERT(l->busy > 0 && e->in_flight > 0);
+	l->busy--;
+	e->in_flight--;
+	l->urgent_busy -= f->from == HELD_URGENT;
+	l->overdue -= f->is_overdue;
+	e->probes_in_flight -= f->from == HELD_PROBE;
+	e->slow_in_flight -= f->is_slow;
+	CH_ASSERT(l->urgent_busy >= 0 && l->overdue >= 0 && e->probes_in_flight >= 0 &&
+			e->slow_in_flight >= 0);
 }
 
 void pipeline_done(struct transport_job *job)
@@ -189,11 +111,10 @@ void pipeline_done(struct transport_job *job)
 	struct lane *l = h->lane;
 	struct engine *e = l->engine;
 
-	CH_ASSERT(h->where == HELD_IN_FLIGHT && l->busy > 0 && e->in_flight > 0);
-	ch_list_unlink(&h->link);
+	CH_ASSERT(h->where == HELD_IN_FLIGHT);
+	CH_CRASH_POINT(answer_taken);
+	give_slot_back(e, l, f);
 	h->where = HELD_RESULT;
-	l->busy--;
-	e->in_flight--;
 	l->results++;
 	e->results++;
 	job->body = NULL;
@@ -201,12 +122,13 @@ void pipeline_done(struct transport_job *job)
 	held_drop_body(h);
 	count_attempt(e, job);
 	log_attempt(e, h, &job->attempt);
-	struct outcome o = judge(e, l, &job->attempt);
-	apply_to_lane(e, f, &o);
-	f->verdict = o.delivery;
-	fill_result(e, f, &o);
-	write_result(e, h);
-	engine_replan(e, l);
+	if (pipeline_judge(e, f)) {
+		write_result(e, h);
+		engine_replan(e, l);
+		return;
+	}
+	lane_note_due(l, f->result.u.attempt.in.next.due_ms);
+	finish(e, h);
 }
 
 static void count_result(struct engine *e, const struct held *h, const struct store_attempt *r)
@@ -229,26 +151,34 @@ static void count_result(struct engine *e, const struct held *h, const struct st
 	}
 }
 
-static void finish(struct engine *e, struct held *h)
+/* When the store has it due again; INT64_MAX: never. */
+static int64_t due_after(const struct engine *e, const struct held *h, const struct store_request *r)
 {
-	struct lane *l = h->lane;
-	flight_destroy(&h->flight);
-	l->results--;
-	e->results--;
-	lane_release(l, h);
-	engine_replan(e, l);
+	const struct store_attempt *a = &r->u.attempt;
+	if (r->result == CH_ENOENT)
+		return INT64_MAX;
+	if (h->was_resent)
+		return engine_wall_ms(e);
+	if (r->result != 0)
+		return a->in.next.state == DELIVERY_PENDING ? engine_wall_ms(e) + 1000 : INT64_MAX;
+	if (a->out.state != DELIVERY_PENDING)
+		return INT64_MAX;
+	return a->in.next.state == DELIVERY_PENDING ? a->in.next.due_ms : engine_wall_ms(e);
 }
 
 static void acknowledge(struct engine *e, struct held *h)
 {
 	const struct store_request *r = &h->flight->result;
-	if (r->result == 0)
+	struct lane *l = h->lane;
+	if (r->result == 0) {
 		count_result(e, h, &r->u.attempt);
-	else if (r->result != CH_ENOENT)
+		l->pending = r->u.attempt.out.pending;
+		if (r->u.attempt.out.is_hopeless)
+			engine_switch_off(e, l, h->flight->target, ENGINE_HOPELESS_WORDS);
+	} else if (r->result != CH_ENOENT) {
 		log_delivery(e, h, CH_LOG_ERROR, "result_lost", r->err.text);
-	if (r->u.attempt.in.next.state == DELIVERY_PENDING && r->result != CH_ENOENT)
-		lane_note_due(h->lane,
-				r->result == 0 ? r->u.attempt.in.next.due_ms : engine_wall_ms(e) + 1000);
+	}
+	lane_note_due(l, due_after(e, h, r));
 	finish(e, h);
 }
 
@@ -287,6 +217,7 @@ static void on_written(struct store_request *r)
 	struct engine *e = h->lane->engine;
 	bool was_refused = is_refusal(r->result);
 
+	CH_CRASH_POINT(result_written);
 	if (was_refused)
 		note_refusal(e, f);
 	else if (r->result != CH_ECANCELED)

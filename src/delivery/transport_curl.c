@@ -106,9 +106,9 @@ static int shard_of(const struct curl_transport *t, const struct transport_job *
 	return (int)(n % half + (job->is_slow ? half : 0));
 }
 
-static bool post_run(struct curl_transport *t, struct curl_post *p)
+static bool post_run(struct curl_transport *t, struct curl_post *p, int64_t now_ms)
 {
-	if (curl_post_aim(p, now_of(t), t->connect_timeout_ms) != 0)
+	if (curl_post_aim(p, now_ms, t->connect_timeout_ms) != 0)
 		return false;
 	int shard = shard_of(t, p->job);
 	if (curl_loop_add(&t->loop, shard, p->easy) != 0)
@@ -119,10 +119,29 @@ static bool post_run(struct curl_transport *t, struct curl_post *p)
 
 static void post_start(struct curl_transport *t, struct curl_post *p)
 {
-	if (now_of(t) >= p->deadline_ms)
-		post_end_later(p, ATTEMPT_TIMEOUT, "the deadline passed while the name was looked up");
-	else if (!post_run(t, p))
+	int64_t now_ms = now_of(t);
+	if (now_ms >= p->deadline_ms)
+		post_end_later(p, ATTEMPT_TIMEOUT, "the deadline passed before the request could be sent");
+	else if (!post_run(t, p, now_ms))
 		post_end_later(p, ATTEMPT_LOCAL, "no memory for the request");
+}
+
+/* Once more on a fresh connection, or to the next address: true when it should. */
+static bool post_goes_on(struct curl_post *p, CURLcode code, bool has_time)
+{
+	if (curl_result_wants_repeat(p, code)) {
+		p->is_repeated = has_time;
+		return has_time;
+	}
+	if (!curl_result_is_unconnected(p, code)) {
+		p->endpoint->liked = p->targets[p->target_at];
+		return false;
+	}
+	p->endpoint->liked.len = 0;
+	if (!has_time || p->target_at + 1 == p->target_count)
+		return false;
+	p->target_at++;
+	return true;
 }
 
 static void post_finished(void *ctx, CURL *easy, CURLcode code)
@@ -131,20 +150,9 @@ static void post_finished(void *ctx, CURL *easy, CURLcode code)
 	struct curl_post *p = NULL;
 	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &p);
 	p->shard = -1;
-	bool has_time = now_of(t) < p->deadline_ms;
-	if (curl_result_wants_repeat(p, code) && has_time) {
-		p->is_repeated = true;
-		if (post_run(t, p))
-			return;
-	} else if (curl_result_is_unconnected(p, code)) {
-		p->endpoint->liked.len = 0;
-		if (p->target_at + 1 < p->target_count && has_time) {
-			p->target_at++;
-			if (post_run(t, p))
-				return;
-		}
-	} else {
-		p->endpoint->liked = p->targets[p->target_at];
+	if (post_goes_on(p, code, now_of(t) < p->deadline_ms)) {
+		post_start(t, p);
+		return;
 	}
 	struct transport_job *job = p->job;
 	curl_result_fill(p, code, &t->common.clock);
@@ -256,6 +264,7 @@ static void send_job(struct transport *base, struct transport_job *job)
 	}
 	p->owner = t;
 	p->job = job;
+	curl_endpoint_pace(p->endpoint, job->is_slow);
 	p->started_ms = now_of(t);
 	p->deadline_ms = p->started_ms + job->timeout_ms;
 	job->transport_data = p;
@@ -281,8 +290,10 @@ static void cancel_job(struct transport *base, struct transport_job *job)
 	if (p->alarm != NULL)
 		resolver_cancel(t->resolver, &p->query);
 	look_up_end(p);
-	if (p->shard >= 0)
+	if (p->shard >= 0) {
+		curl_result_fill_facts(p);
 		curl_loop_remove(&t->loop, p->shard, p->easy);
+	}
 	p->shard = -1;
 	post_end_later(p, ATTEMPT_LOCAL, "canceled");
 }

@@ -11,6 +11,7 @@ struct trip {
 	struct transport_job *job;
 	struct transport_sim_reply reply;
 	int64_t sent_mono_ms;
+	bool is_canceled; /* it was on its way */
 };
 
 struct transport_sim {
@@ -96,6 +97,7 @@ static void sim_cancel(struct transport *t, struct transport_job *job)
 	if (is_short(s, job))
 		return;
 	struct trip *trip = job->transport_data;
+	trip->is_canceled = true;
 	trip->reply = (struct transport_sim_reply){
 			.outcome = ATTEMPT_LOCAL, .retry_after_s = -1, .detail = "canceled"};
 	ch_heap_rekey(&s->trips, &trip->end, now_of(s));
@@ -146,6 +148,21 @@ static void finish(struct transport_sim *s, struct transport_job *job)
 	job->done(job);
 }
 
+static bool was_connected(const struct transport_sim_reply *r)
+{
+	switch (r->outcome) {
+	case ATTEMPT_ANSWERED:
+	case ATTEMPT_RESET:
+	case ATTEMPT_TLS:
+	case ATTEMPT_MALFORMED:
+		return true;
+	case ATTEMPT_TIMEOUT:
+		return !r->is_unconnected;
+	default:
+		return false;
+	}
+}
+
 static void finish_trip(struct transport_sim *s, struct trip *trip)
 {
 	struct transport_job *job = trip->job;
@@ -156,6 +173,7 @@ static void finish_trip(struct transport_sim *s, struct trip *trip)
 	a->detail = trip->reply.detail ? ch_strdup(trip->reply.detail) : NULL;
 	int64_t took_ms = now_of(s) - trip->sent_mono_ms;
 	a->total_us = took_ms < INT32_MAX / 1000 ? (int32_t)(took_ms * 1000) : INT32_MAX;
+	a->connect_us = trip->is_canceled || was_connected(&trip->reply) ? 0 : -1;
 	ch_free(trip);
 	finish(s, job);
 }

@@ -19,6 +19,7 @@ struct transport_sim_reply {
 	int status; /* ATTEMPT_ANSWERED */
 	int64_t retry_after_s; /* -1: none */
 	const char *detail; /* NULL: none; copied */
+	bool is_unconnected; /* a timeout before there was a connection */
 };
 
 struct transport_sim_conf {

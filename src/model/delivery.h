@@ -81,6 +81,8 @@ struct delivery {
 	int64_t version; /* of the call, from 1 */
 	enum call_status call_status;
 	enum delivery_state state;
+	int round; /* 0; each resend or replay opens the next */
+	bool was_delivered; /* in this round or an earlier one */
 	int tries; /* counted in this round */
 	int attempts; /* counted or not, all rounds */
 	int64_t created_ms;

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/crash_point.h"
 #include "store/turns.h"
 #include "store/writer.h"
 
@@ -224,6 +225,7 @@ static void *writer_main(void *arg)
 	struct threads_client *c = arg;
 
 	store_writer_look(&c->writer, true);
+	CH_CRASH_POINT(sweeps_resumed);
 	for (;;) {
 		gather(c);
 		if (c->turns.len == 0 && c->has_stopped)

@@ -12,6 +12,7 @@ static const char *const kind_names[STORE_KIND_COUNT] = {
 		[STORE_WEBHOOK_DELETE] = "webhook_delete",
 		[STORE_WEBHOOK_SWEEP] = "webhook_sweep",
 		[STORE_ATTEMPT] = "attempt",
+		[STORE_RESEND] = "resend",
 		[STORE_ACCOUNT_CREATE] = "account_create",
 		[STORE_CALL_GET] = "call_get",
 		[STORE_WEBHOOK_GET] = "webhook_get",
@@ -19,6 +20,7 @@ static const char *const kind_names[STORE_KIND_COUNT] = {
 		[STORE_DELIVERY_GET] = "delivery_get",
 		[STORE_DELIVERY_LIST] = "delivery_list",
 		[STORE_CLAIM] = "claim",
+		[STORE_PROBE] = "probe",
 		[STORE_LANES] = "lanes",
 		[STORE_SWEEPS] = "sweeps",
 		[STORE_ACCOUNT_LIST] = "account_list",
@@ -52,10 +54,10 @@ static void free_attempts(struct attempt *rows, size_t count)
 	ch_free(rows);
 }
 
-static void free_webhooks(struct webhook *rows, size_t count)
+static void free_lanes(struct store_lane *rows, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		webhook_fini(&rows[i]);
+		webhook_fini(&rows[i].webhook);
 	ch_free(rows);
 }
 
@@ -81,6 +83,15 @@ static void clear_delivery_get(struct store_delivery_get *get)
 	delivery_fini(&get->out.delivery);
 	free_attempts(get->out.attempts, get->out.attempt_count);
 	ZERO(get->out);
+}
+
+static void clear_resend(struct store_resend *resend)
+{
+	delivery_fini(&resend->out.delivery);
+	if (resend->out.news != NULL)
+		delivery_fini(resend->out.news);
+	ch_free(resend->out.news);
+	ZERO(resend->out);
 }
 
 static void clear_read(struct store_request *r)
@@ -109,9 +120,12 @@ static void clear_read(struct store_request *r)
 		free_deliveries(r->u.claim.out.rows, r->u.claim.out.count);
 		ZERO(r->u.claim.out);
 		break;
+	case STORE_PROBE:
+		delivery_fini(&r->u.probe.out.row);
+		ZERO(r->u.probe.out);
+		break;
 	case STORE_LANES:
-		free_webhooks(r->u.lanes.out.webhooks, r->u.lanes.out.count);
-		ch_free(r->u.lanes.out.next_due_ms);
+		free_lanes(r->u.lanes.out.rows, r->u.lanes.out.count);
 		ZERO(r->u.lanes.out);
 		break;
 	case STORE_SWEEPS:
@@ -141,6 +155,9 @@ void store_request_clear_out(struct store_request *r)
 		break;
 	case STORE_ATTEMPT:
 		ZERO(r->u.attempt.out);
+		break;
+	case STORE_RESEND:
+		clear_resend(&r->u.resend);
 		break;
 	case STORE_ACCOUNT_CREATE:
 		ZERO(r->u.account_create.out);
@@ -214,6 +231,8 @@ int64_t store_request_account(const struct store_request *r)
 		return r->u.webhook_delete.in.account;
 	case STORE_ATTEMPT:
 		return r->u.attempt.in.account;
+	case STORE_RESEND:
+		return r->u.resend.in.account;
 	default:
 		return 0;
 	}

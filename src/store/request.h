@@ -35,6 +35,7 @@ enum store_kind {
 	STORE_WEBHOOK_DELETE,
 	STORE_WEBHOOK_SWEEP,
 	STORE_ATTEMPT,
+	STORE_RESEND,
 	STORE_ACCOUNT_CREATE,
 	/* reads */
 	STORE_CALL_GET,
@@ -43,6 +44,7 @@ enum store_kind {
 	STORE_DELIVERY_GET,
 	STORE_DELIVERY_LIST,
 	STORE_CLAIM,
+	STORE_PROBE,
 	STORE_LANES,
 	STORE_SWEEPS,
 	STORE_ACCOUNT_LIST,
@@ -51,7 +53,7 @@ enum store_kind {
 };
 
 /* STORE_CALL_PUT: create or replace a record, and make the deliveries it calls for.
- * CH_ECONFLICT: a final call may not go back to live. CH_EPRECOND: If-Match does not hold.
+ * CH_ECONFLICT: a final call may not go back to live. CH_EPRECOND: If-Match or If-None-Match does not hold.
  * CH_ELIMIT does not occur: an account may have any number of calls. */
 enum store_put_result { STORE_PUT_CREATED, STORE_PUT_REPLACED, STORE_PUT_UNCHANGED };
 
@@ -69,6 +71,7 @@ struct store_call_put {
 		bool notify; /* a correction makes new deliveries */
 		bool is_bulk; /* part of an import: yields to single ones */
 		bool if_match_any; /* If-Match: * - there must be a record */
+		bool if_none_match_any; /* If-None-Match: * - there must be none */
 		size_t if_match_count; /* 0: no such condition */
 		uint8_t if_match[STORE_IF_MATCH_MAX][STORE_ETAG_BYTES];
 	} in;
@@ -92,10 +95,13 @@ struct store_webhook_create {
 };
 
 /* STORE_WEBHOOK_UPDATE: replaces the settings. CH_ENOENT: gone. CH_ECONFLICT: the revision in the struct is
- * not the stored one (read again and merge again). On success in.webhook.revision has grown by one. */
+ * not the stored one (read again and merge again). On success in.webhook.revision has grown by one.
+ * Another URL ends the receiver's wish to be left alone and the streak; so does switching on, for the
+ * streak. */
 struct store_webhook_update {
 	struct {
 		struct webhook webhook; /* takes; revision: the one that was read */
+		bool release; /* enabled only: what is parked becomes PENDING, by the sweeps that follow */
 	} in;
 };
 
@@ -110,8 +116,9 @@ struct store_webhook_delete {
 };
 
 /* STORE_WEBHOOK_SWEEP: moves at most `limit` deliveries of a webhook to where its switch says: disabled
- * - PENDING to PARKED; deleted - PENDING and PARKED to CANCELED; enabled - nothing. The client submits
- * these by itself after a change and after a start; nobody else needs to. */
+ * - PENDING to PARKED; deleted - PENDING and PARKED to CANCELED; enabled with a release under way - PARKED
+ * to PENDING, due now, oldest first; enabled otherwise - nothing. Switching off ends a release. The client
+ * submits these by itself after a change and after a start; nobody else needs to. */
 struct store_webhook_sweep {
 	struct {
 		struct id id;
@@ -121,18 +128,24 @@ struct store_webhook_sweep {
 	struct {
 		size_t moved;
 		bool more;
+		bool released; /* those moved are PENDING now */
 	} out;
 };
 
 /* STORE_ATTEMPT: an attempt and what it makes of its delivery, together. Writing the same attempt id
  * again changes nothing and is no error. A delivery that was parked or canceled meanwhile becomes
- * DELIVERED if next.state is that, and keeps its state otherwise; DELIVERED never changes again.
- * CH_ENOENT: no such delivery. */
+ * DELIVERED if next.state is that, and keeps its state otherwise; so does one that was resent meanwhile (its
+ * round is another). DELIVERED changes by a resend only, and one that was ever delivered ends DELIVERED
+ * where it would have been FAILED. CH_ENOENT: no such delivery. */
 struct store_attempt {
 	struct {
 		struct attempt attempt; /* takes */
 		int64_t account;
 		struct id webhook_id;
+		int round; /* the delivery's when the attempt began */
+		int64_t quiet_until_ms; /* the receiver asked not to be called before; 0: it did not. Kept
+					   with the webhook when later than what is kept */
+		int quiet_status; /* with which status it asked */
 		struct {
 			enum delivery_state state; /* PENDING, DELIVERED, FAILED, PARKED */
 			int tries; /* counted in this round, this one included if it counts */
@@ -143,6 +156,24 @@ struct store_attempt {
 	} in;
 	struct {
 		enum delivery_state state; /* what the row says now */
+		int64_t pending; /* of the webhook, after this */
+		bool is_hopeless; /* policy/streak says that the webhook should be switched off */
+	} out;
+};
+
+/* STORE_RESEND: opens a new round of tries on a delivery: PENDING, no tries, due now; the same id and bytes.
+ * A PENDING one begins its schedule anew. CH_ENOENT; CH_ECONFLICT: its webhook is switched off, or it was
+ * canceled. */
+struct store_resend {
+	struct {
+		int64_t account;
+		struct id id;
+		int64_t now_ms;
+	} in;
+	struct {
+		struct delivery delivery; /* as it is now, without body */
+		struct delivery *news; /* the same with body, for the loop that sends it; the watcher takes
+					  it (and nulls it) before done is called */
 	} out;
 };
 
@@ -248,11 +279,33 @@ struct store_claim {
 	} out;
 };
 
+/* STORE_PROBE: the PENDING delivery, due or not, that a probe of a dead endpoint should take, with body: one
+ * that was never attempted, else the one whose last attempt is longest ago; `last` only when there is no
+ * other. Never attempted ones are sought among the least due and the newest, a bounded number of each. */
+struct store_probe {
+	struct {
+		struct id webhook_id;
+		bool has_last;
+		struct id last; /* what the probe before took */
+	} in;
+	struct {
+		bool has_row;
+		struct delivery row;
+	} out;
+};
+
 /* STORE_LANES: every webhook that is not deleted, of all accounts, and whether anything is PENDING. */
+struct store_lane {
+	struct webhook webhook;
+	int64_t next_due_ms; /* least due time of its PENDING deliveries; -1: none */
+	int64_t pending;
+	int64_t quiet_until_ms; /* the receiver asked not to be called before; 0: it did not */
+	int quiet_status;
+};
+
 struct store_lanes {
 	struct {
-		struct webhook *webhooks;
-		int64_t *next_due_ms; /* of each: least due time of its PENDING deliveries; -1: none */
+		struct store_lane *rows;
 		size_t count;
 	} out;
 };
@@ -297,6 +350,7 @@ struct store_request {
 		struct store_webhook_delete webhook_delete;
 		struct store_webhook_sweep webhook_sweep;
 		struct store_attempt attempt;
+		struct store_resend resend;
 		struct store_account_create account_create;
 		struct store_call_get call_get;
 		struct store_webhook_get webhook_get;
@@ -304,6 +358,7 @@ struct store_request {
 		struct store_delivery_get delivery_get;
 		struct store_delivery_list delivery_list;
 		struct store_claim claim;
+		struct store_probe probe;
 		struct store_lanes lanes;
 		struct store_sweeps sweeps;
 		struct store_account_list account_list;

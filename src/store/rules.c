@@ -66,6 +66,8 @@ static int decide_later(struct store_call_put *put, const struct rules_stored *s
 	if (has_condition(put) && !etag_matches(put, stored))
 		return ch_err_set(err, CH_EPRECOND,
 				"the call has changed: If-Match does not name its latest version");
+	if (put->in.if_none_match_any)
+		return ch_err_set(err, CH_EPRECOND, "If-None-Match was given, but there is such a call");
 	call_body_set_created(put->in.body, put->in.body_len, stored->created_s);
 	if (is_same_body(put, stored)) {
 		*ret = (struct rules_put){STORE_PUT_UNCHANGED, stored->version, stored->created_s, false};
@@ -136,29 +138,124 @@ static bool attempt_decides(enum delivery_state stored, enum delivery_state next
 	CH_UNREACHABLE();
 }
 
+/* An attempt of another round knows nothing of the tries and the schedule of this one; that the receiver
+ * has the news is true in every round. */
 void rules_attempt_apply(const struct store_attempt *a, struct rules_row *row)
 {
 	enum delivery_state next = a->in.next.state;
 	bool is_end = next == DELIVERY_DELIVERED || next == DELIVERY_FAILED;
+	bool is_stale = a->in.round != row->round;
 
 	CH_ASSERT(is_end || next == DELIVERY_PENDING || next == DELIVERY_PARKED);
 	row->attempts++;
-	if (row->state != DELIVERY_DELIVERED)
+	if (row->state != DELIVERY_DELIVERED && !is_stale)
 		row->tries = a->in.next.tries;
-	if (!attempt_decides(row->state, next))
+	if (!attempt_decides(row->state, next) || (is_stale && next != DELIVERY_DELIVERED))
 		return;
-	row->state = next;
+	row->state = next == DELIVERY_FAILED && row->was_delivered ? DELIVERY_DELIVERED : next;
+	row->was_delivered = row->was_delivered || row->state == DELIVERY_DELIVERED;
 	row->due_ms = next == DELIVERY_PENDING ? a->in.next.due_ms : 0;
 	row->finished_ms = is_end ? a->in.next.finished_ms : 0;
 	row->reason = a->in.next.reason;
 }
 
-bool rules_sweep_decide(const struct webhook *w, struct rules_sweep *ret)
+static int refuse_canceled(const struct rules_row *row, struct ch_err *err)
+{
+	if (row->reason == NULL)
+		return ch_err_set(err, CH_ECONFLICT, "it was canceled");
+	return ch_err_set(err, CH_ECONFLICT, "it was canceled: %s", row->reason);
+}
+
+int rules_resend_apply(const struct webhook *w, int64_t now_ms, struct rules_row *row, struct ch_err *err)
+{
+	if (row->state == DELIVERY_CANCELED)
+		return refuse_canceled(row, err);
+	if (w->deleted)
+		return ch_err_set(err, CH_ENOENT, "there is no such delivery");
+	if (!w->enabled)
+		return ch_err_set(err, CH_ECONFLICT, "the webhook is switched off");
+	row->was_delivered = row->was_delivered || row->state == DELIVERY_DELIVERED;
+	row->state = DELIVERY_PENDING;
+	row->round++;
+	row->tries = 0;
+	row->due_ms = now_ms;
+	row->finished_ms = 0;
+	row->reason = NULL;
+	return 0;
+}
+
+/* receivers */
+
+static bool note_outcome(const struct store_attempt *a, struct streak *s)
+{
+	if (a->in.attempt.outcome == ATTEMPT_LOCAL)
+		return false;
+	if (a->in.next.state != DELIVERY_DELIVERED) {
+		streak_note_failure(s, &a->in.attempt.delivery_id, a->in.attempt.started_ms);
+		return true;
+	}
+	if (s->since_ms == 0)
+		return false;
+	streak_note_success(s);
+	return true;
+}
+
+bool rules_receiver_note(const struct store_attempt *a, struct rules_receiver *r)
+{
+	bool has_changed = note_outcome(a, &r->streak);
+
+	if (a->in.quiet_until_ms <= r->quiet_until_ms)
+		return has_changed;
+	r->quiet_until_ms = a->in.quiet_until_ms;
+	r->quiet_status = a->in.quiet_status;
+	return true;
+}
+
+bool rules_receiver_update(
+		const struct webhook *old, const struct webhook *settings, struct rules_receiver *r)
+{
+	bool is_another = strcmp(old->url, settings->url) != 0;
+	bool is_switched_on = !old->enabled && settings->enabled;
+	bool has_changed = false;
+
+	if ((is_another || is_switched_on) && r->streak.since_ms != 0) {
+		r->streak = (struct streak){0};
+		has_changed = true;
+	}
+	if (is_another && r->quiet_until_ms != 0) {
+		r->quiet_until_ms = 0;
+		r->quiet_status = 0;
+		has_changed = true;
+	}
+	return has_changed;
+}
+
+bool rules_receiver_is_hopeless(
+		const struct store_attempt *a, const struct webhook *w, const struct rules_receiver *r)
+{
+	return w != NULL && !w->deleted && w->enabled && a->in.attempt.outcome != ATTEMPT_LOCAL &&
+	       a->in.next.state != DELIVERY_DELIVERED &&
+	       streak_is_hopeless(&r->streak, a->in.attempt.started_ms);
+}
+
+/* sweeps */
+
+/* Switched on again before all rows were parked: the rest stay PENDING, as they would have become. */
+enum rules_task rules_task_after(enum rules_task before, const struct webhook *settings, bool release)
+{
+	if (!settings->enabled)
+		return RULES_TASK_FOLLOW;
+	return release || before == RULES_TASK_RELEASE ? RULES_TASK_RELEASE : RULES_TASK_NONE;
+}
+
+bool rules_sweep_decide(const struct webhook *w, enum rules_task task, struct rules_sweep *ret)
 {
 	if (w->deleted)
-		*ret = (struct rules_sweep){DELIVERY_CANCELED, true, deleted_reason};
+		*ret = (struct rules_sweep){DELIVERY_CANCELED, true, true, deleted_reason};
 	else if (!w->enabled)
-		*ret = (struct rules_sweep){DELIVERY_PARKED, false, parked_because(w)};
+		*ret = (struct rules_sweep){DELIVERY_PARKED, true, false, parked_because(w)};
+	else if (task == RULES_TASK_RELEASE)
+		*ret = (struct rules_sweep){DELIVERY_PENDING, false, true, NULL};
 	else
 		return false;
 	return true;
@@ -166,9 +263,12 @@ bool rules_sweep_decide(const struct webhook *w, struct rules_sweep *ret)
 
 void rules_sweep_apply(const struct rules_sweep *sweep, int64_t now_ms, struct rules_row *row)
 {
-	CH_ASSERT(row->state == DELIVERY_PENDING || (row->state == DELIVERY_PARKED && sweep->takes_parked));
+	CH_ASSERT((row->state == DELIVERY_PENDING && sweep->takes_pending) ||
+			(row->state == DELIVERY_PARKED && sweep->takes_parked));
 	row->state = sweep->to;
-	row->due_ms = 0;
+	if (sweep->to == DELIVERY_PENDING)
+		row->tries = 0; /* a fresh schedule: the time while parked was not the receiver's failing */
+	row->due_ms = sweep->to == DELIVERY_PENDING ? now_ms : 0;
 	row->finished_ms = sweep->to == DELIVERY_CANCELED ? now_ms : 0;
 	row->reason = sweep->reason;
 }
@@ -245,7 +345,7 @@ bool store_sweep_after(const struct store_request *done, struct id *ret)
 		return false;
 	switch (done->kind) {
 	case STORE_WEBHOOK_UPDATE:
-		if (done->u.webhook_update.in.webhook.enabled)
+		if (done->u.webhook_update.in.webhook.enabled && !done->u.webhook_update.in.release)
 			return false;
 		*ret = done->u.webhook_update.in.webhook.id;
 		return true;

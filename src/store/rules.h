@@ -15,12 +15,13 @@
  *  - a webhook, delivery or call of another account is CH_ENOENT. An attempt must name the delivery's
  *    own account and webhook, or it is CH_ENOENT too. A webhook id that is taken: CH_EEXIST.
  *  - update keeps the stored account and created_ms, whatever the struct says.
- *  - claims and lanes look at rows only, not at the webhook's switch.
- *  - which rows a sweep moves first is the store's choice.
+ *  - claims, probes and lanes look at rows only, not at the webhook's switch.
+ *  - which rows a sweep moves first is the store's choice, but for a release: least id first.
  */
 #ifndef CH_STORE_RULES_H
 #define CH_STORE_RULES_H
 
+#include "policy/streak.h"
 #include "store/request.h"
 
 /* The latest version of a call, as a store has it. */
@@ -53,6 +54,8 @@ int rules_delivery_make(const struct store_call_put *put, const struct rules_put
 /* The changing part of a delivery's row. */
 struct rules_row {
 	enum delivery_state state;
+	int round;
+	bool was_delivered; /* always while DELIVERED */
 	int tries;
 	int attempts;
 	int64_t due_ms;
@@ -63,15 +66,47 @@ struct rules_row {
 /* What a new attempt (not one that is written already) makes of row. */
 void rules_attempt_apply(const struct store_attempt *a, struct rules_row *row);
 
-struct rules_sweep {
-	enum delivery_state to; /* PARKED or CANCELED */
-	bool takes_parked; /* PARKED rows too; PENDING ones always */
-	const char *reason; /* for the rows moved; borrowed from the webhook, or a constant */
+/* The webhook of row asks for it again; deleted: it was. row becomes what it is then. 0, CH_ENOENT or
+ * CH_ECONFLICT. */
+int rules_resend_apply(const struct webhook *w, int64_t now_ms, struct rules_row *row,
+		struct ch_err *err) CH_MUST_USE;
+
+/* What a store keeps with a webhook about its receiver. */
+struct rules_receiver {
+	struct streak streak;
+	int64_t quiet_until_ms; /* it asked not to be called before; 0: it did not */
+	int quiet_status;
 };
 
-/* false: the switch is on and there is nothing to move. */
-bool rules_sweep_decide(const struct webhook *w, struct rules_sweep *ret);
-/* A row that this sweep moves: state, due_ms, finished_ms and reason are set. */
+/* A new attempt; false: nothing changed. The time of a failure is that of the attempt's start. */
+bool rules_receiver_note(const struct store_attempt *a, struct rules_receiver *r);
+/* The settings change; false: nothing changed. */
+bool rules_receiver_update(
+		const struct webhook *old, const struct webhook *settings, struct rules_receiver *r);
+/* After an attempt, new or not. w: NULL when the webhook was deleted. */
+bool rules_receiver_is_hopeless(
+		const struct store_attempt *a, const struct webhook *w, const struct rules_receiver *r);
+
+/* What a webhook's deliveries have yet to do; the numbers are in the database. */
+enum rules_task {
+	RULES_TASK_NONE,
+	RULES_TASK_FOLLOW, /* the switch: be parked, or canceled */
+	RULES_TASK_RELEASE, /* those parked become PENDING */
+	RULES_TASK_COUNT
+};
+
+/* The task after an update to these settings. */
+enum rules_task rules_task_after(enum rules_task before, const struct webhook *settings, bool release);
+
+struct rules_sweep {
+	enum delivery_state to; /* PARKED, CANCELED or PENDING */
+	bool takes_pending, takes_parked; /* the states of the rows it moves */
+	const char *reason; /* for the rows moved; borrowed from the webhook, or a constant; NULL: none */
+};
+
+/* false: there is nothing to move. */
+bool rules_sweep_decide(const struct webhook *w, enum rules_task task, struct rules_sweep *ret);
+/* A row that this sweep moves: state, tries, due_ms, finished_ms and reason are set. */
 void rules_sweep_apply(const struct rules_sweep *sweep, int64_t now_ms, struct rules_row *row);
 
 /* A delivery came to be in that state, or changed from one to another. */

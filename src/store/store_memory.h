@@ -6,7 +6,7 @@
  * Threads:   one lock; the writer holds it for a whole transaction, a reader for one request.
  * Errors:    a function that fails (CH_ENOMEM) has changed nothing itself; what the transaction did
  *            before is taken back by store_memory.c.
- * Invariant: a delivery is in its webhook's pending set while PENDING, in its parked list while
+ * Invariant: a delivery is in its webhook's pending set while PENDING, in its parked set while
  *            PARKED, in neither otherwise; counts agree with the states.
  */
 #ifndef CH_STORE_STORE_MEMORY_H
@@ -46,20 +46,21 @@ struct memory_webhook {
 	struct ch_list in_account;
 	struct id id;
 	struct webhook *settings; /* replaced as a whole */
-	bool needs_sweep;
+	enum rules_task task;
 	struct ledger counts;
+	struct rules_receiver receiver;
 	struct due_set pending;
-	struct ch_list parked;
+	struct due_set parked; /* all due at 0, so by id */
 };
 
 struct memory_delivery {
 	struct ch_map_node node;
 	struct memory_webhook *webhook;
 	struct delivery row;
-	struct due_node due;
-	struct ch_list parked;
+	struct due_node due; /* in pending or parked */
 	struct attempt *attempts; /* by id */
 	size_t attempt_count, attempt_cap;
+	uint64_t tried; /* the how manieth attempt of all the last one was; 0: none */
 };
 
 /* One step of the transaction that runs; the steps of each noun begin with one, in one allocation. */
@@ -85,6 +86,7 @@ struct store_memory {
 	struct ch_map calls, webhooks, deliveries, spaces;
 	struct account *accounts; /* number n at n - 1 */
 	size_t account_count, account_cap;
+	uint64_t attempts_made;
 	struct ch_list undo; /* of the transaction that runs, newest first */
 };
 
@@ -99,9 +101,11 @@ int memory_call_add(struct store_memory *m, const struct memory_call_key *key,
 int memory_call_change(struct store_memory *m, struct memory_call *c,
 		const struct memory_version *v) CH_MUST_USE; /* takes v->body */
 int memory_webhook_add(struct store_memory *m, struct webhook *settings) CH_MUST_USE; /* takes settings */
-int memory_webhook_change(struct store_memory *m, struct memory_webhook *w,
-		struct webhook *settings) CH_MUST_USE; /* takes settings */
+int memory_webhook_change(struct store_memory *m, struct memory_webhook *w, struct webhook *settings,
+		enum rules_task task) CH_MUST_USE; /* takes settings */
 int memory_webhook_swept(struct store_memory *m, struct memory_webhook *w) CH_MUST_USE;
+int memory_receiver_change(struct store_memory *m, struct memory_webhook *w,
+		const struct rules_receiver *receiver) CH_MUST_USE;
 int memory_delivery_add(struct store_memory *m, struct memory_webhook *w,
 		struct delivery *row) CH_MUST_USE; /* takes *row */
 int memory_delivery_change(

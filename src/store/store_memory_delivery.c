@@ -21,6 +21,7 @@ struct attempt_made {
 	struct memory_undo undo;
 	struct memory_delivery *delivery;
 	struct id id;
+	uint64_t tried; /* the delivery's before */
 };
 
 struct memory_delivery *memory_delivery_find(const struct store_memory *m, const struct id *id)
@@ -35,7 +36,7 @@ static void delivery_link(struct memory_delivery *d)
 	if (d->row.state == DELIVERY_PENDING)
 		due_insert(&d->webhook->pending, &d->due, d->row.due_ms, &d->row.id);
 	else if (d->row.state == DELIVERY_PARKED)
-		ch_list_push_back(&d->webhook->parked, &d->parked);
+		due_insert(&d->webhook->parked, &d->due, 0, &d->row.id);
 }
 
 static void delivery_unlink(struct memory_delivery *d)
@@ -43,7 +44,7 @@ static void delivery_unlink(struct memory_delivery *d)
 	if (d->row.state == DELIVERY_PENDING)
 		due_remove(&d->webhook->pending, &d->due);
 	else if (d->row.state == DELIVERY_PARKED)
-		ch_list_unlink(&d->parked);
+		due_remove(&d->webhook->parked, &d->due);
 }
 
 void memory_delivery_free(struct memory_delivery *d)
@@ -87,7 +88,6 @@ int memory_delivery_add(struct store_memory *m, struct memory_webhook *w, struct
 	d->webhook = w;
 	d->row = *row;
 	memset(row, 0, sizeof(*row));
-	ch_list_init(&d->parked);
 	s->deliveries[s->delivery_count++] = d;
 	u->delivery = d;
 	u->counts = w->counts;
@@ -105,6 +105,8 @@ struct rules_row memory_row_of(const struct memory_delivery *d)
 {
 	return (struct rules_row){
 			.state = d->row.state,
+			.round = d->row.round,
+			.was_delivered = d->row.was_delivered,
 			.tries = d->row.tries,
 			.attempts = d->row.attempts,
 			.due_ms = d->row.due_ms,
@@ -119,6 +121,8 @@ static void delivery_set(struct memory_delivery *d, const struct rules_row *row,
 	delivery_unlink(d);
 	rules_ledger_moved(&d->webhook->counts, d->row.state, row->state);
 	d->row.state = row->state;
+	d->row.round = row->round;
+	d->row.was_delivered = row->was_delivered;
 	d->row.tries = row->tries;
 	d->row.attempts = row->attempts;
 	d->row.due_ms = row->due_ms;
@@ -187,6 +191,7 @@ static void attempt_made_back(struct store_memory *m, struct memory_undo *undo)
 
 	attempt_fini(&d->attempts[at]);
 	d->attempt_count--;
+	d->tried = u->tried;
 	memmove(&d->attempts[at], &d->attempts[at + 1], (d->attempt_count - at) * sizeof(struct attempt));
 }
 
@@ -208,6 +213,10 @@ int memory_attempt_add(struct store_memory *m, struct memory_delivery *d, const 
 	d->attempt_count++;
 	u->delivery = d;
 	u->id = a->id;
+	u->tried = d->tried;
+	m->attempts_made++;
+	if (at == d->attempt_count - 1)
+		d->tried = m->attempts_made;
 	memory_undo_push(m, &u->undo, attempt_made_back, NULL);
 	return 0;
 }

@@ -250,15 +250,51 @@ static int claim(const struct store_memory *m, struct store_request *r)
 	return claim_rows(w, c);
 }
 
+/* Least due of those never tried, or the one whose last attempt is oldest; last may not be taken. */
+static const struct memory_delivery *probe_pick(const struct memory_webhook *w, const struct id *last)
+{
+	const struct memory_delivery *oldest = NULL;
+
+	for (struct due_node *n = due_first(&w->pending); n != NULL; n = due_after(&w->pending, n)) {
+		const struct memory_delivery *d = CH_CONTAINER_OF(n, struct memory_delivery, due);
+
+		if (last != NULL && id_equal(&n->id, last))
+			continue;
+		if (d->tried == 0)
+			return d;
+		if (oldest == NULL || d->tried < oldest->tried)
+			oldest = d;
+	}
+	return oldest;
+}
+
+static int probe(const struct store_memory *m, struct store_request *r)
+{
+	struct store_probe *p = &r->u.probe;
+	const struct memory_webhook *w = memory_webhook_find(m, &p->in.webhook_id);
+	const struct memory_delivery *d;
+
+	if (w == NULL)
+		return 0;
+	d = probe_pick(w, p->in.has_last ? &p->in.last : NULL);
+	if (d == NULL)
+		d = probe_pick(w, NULL);
+	if (d == NULL)
+		return 0;
+	if (memory_delivery_copy(&d->row, true, &p->out.row) != 0)
+		return CH_ENOMEM;
+	p->out.has_row = true;
+	return 0;
+}
+
 static int lanes(const struct store_memory *m, struct store_request *r)
 {
 	struct store_lanes *l = &r->u.lanes;
 
 	if (m->webhooks.len == 0)
 		return 0;
-	l->out.webhooks = ch_calloc(m->webhooks.len, sizeof(struct webhook));
-	l->out.next_due_ms = ch_calloc(m->webhooks.len, sizeof(int64_t));
-	if (l->out.webhooks == NULL || l->out.next_due_ms == NULL)
+	l->out.rows = ch_calloc(m->webhooks.len, sizeof(struct store_lane));
+	if (l->out.rows == NULL)
 		return CH_ENOMEM;
 	for (struct ch_map_node *n = ch_map_next(&m->webhooks, NULL); n != NULL;
 			n = ch_map_next(&m->webhooks, n)) {
@@ -267,9 +303,14 @@ static int lanes(const struct store_memory *m, struct store_request *r)
 
 		if (w->settings->deleted)
 			continue;
-		if (webhook_copy(w->settings, &l->out.webhooks[l->out.count]) != 0)
+		struct store_lane *row = &l->out.rows[l->out.count];
+		if (webhook_copy(w->settings, &row->webhook) != 0)
 			return CH_ENOMEM;
-		l->out.next_due_ms[l->out.count++] = first == NULL ? -1 : first->due_ms;
+		row->next_due_ms = first == NULL ? -1 : first->due_ms;
+		row->pending = w->counts.pending;
+		row->quiet_until_ms = w->receiver.quiet_until_ms;
+		row->quiet_status = w->receiver.quiet_status;
+		l->out.count++;
 	}
 	return 0;
 }
@@ -287,7 +328,7 @@ static int sweeps(const struct store_memory *m, struct store_request *r)
 			n = ch_map_next(&m->webhooks, n)) {
 		const struct memory_webhook *w = CH_CONTAINER_OF(n, struct memory_webhook, node);
 
-		if (w->needs_sweep)
+		if (w->task != RULES_TASK_NONE)
 			s->out.ids[s->out.count++] = w->id;
 	}
 	return 0;
@@ -336,6 +377,8 @@ static int read_one(const struct store_memory *m, struct store_request *r)
 		return delivery_list(m, r);
 	case STORE_CLAIM:
 		return claim(m, r);
+	case STORE_PROBE:
+		return probe(m, r);
 	case STORE_LANES:
 		return lanes(m, r);
 	case STORE_SWEEPS:

@@ -11,7 +11,8 @@ struct webhook_changed {
 	struct memory_undo undo;
 	struct memory_webhook *webhook;
 	struct webhook *old; /* NULL: the settings stayed */
-	bool needs_sweep;
+	enum rules_task task;
+	struct rules_receiver receiver;
 };
 
 struct memory_webhook *memory_webhook_find(const struct store_memory *m, const struct id *id)
@@ -70,7 +71,6 @@ int memory_webhook_add(struct store_memory *m, struct webhook *settings)
 	if (ch_map_insert(&m->webhooks, &w->node, &w->id, sizeof(w->id)) != 0)
 		goto fail;
 	w->settings = settings;
-	ch_list_init(&w->parked);
 	webhook_link(s, w);
 	u->webhook = w;
 	memory_undo_push(m, &u->undo, webhook_made_back, NULL);
@@ -85,7 +85,8 @@ static void webhook_changed_back(struct store_memory *m, struct memory_undo *und
 {
 	struct webhook_changed *u = CH_CONTAINER_OF(undo, struct webhook_changed, undo);
 
-	u->webhook->needs_sweep = u->needs_sweep;
+	u->webhook->task = u->task;
+	u->webhook->receiver = u->receiver;
 	if (u->old == NULL)
 		return;
 	webhook_destroy(&u->webhook->settings);
@@ -104,12 +105,14 @@ static struct webhook_changed *webhook_undo(struct store_memory *m, struct memor
 	if (u == NULL)
 		return NULL;
 	u->webhook = w;
-	u->needs_sweep = w->needs_sweep;
+	u->task = w->task;
+	u->receiver = w->receiver;
 	memory_undo_push(m, &u->undo, webhook_changed_back, webhook_changed_keep);
 	return u;
 }
 
-int memory_webhook_change(struct store_memory *m, struct memory_webhook *w, struct webhook *settings)
+int memory_webhook_change(struct store_memory *m, struct memory_webhook *w, struct webhook *settings,
+		enum rules_task task)
 {
 	struct webhook_changed *u = webhook_undo(m, w);
 
@@ -118,16 +121,25 @@ int memory_webhook_change(struct store_memory *m, struct memory_webhook *w, stru
 	CH_ASSERT(settings->created_ms == w->settings->created_ms);
 	u->old = w->settings;
 	w->settings = settings;
-	w->needs_sweep = settings->deleted || !settings->enabled;
+	w->task = task;
 	return 0;
 }
 
 int memory_webhook_swept(struct store_memory *m, struct memory_webhook *w)
 {
-	if (!w->needs_sweep)
+	if (w->task == RULES_TASK_NONE)
 		return 0;
 	if (webhook_undo(m, w) == NULL)
 		return CH_ENOMEM;
-	w->needs_sweep = false;
+	w->task = RULES_TASK_NONE;
+	return 0;
+}
+
+int memory_receiver_change(
+		struct store_memory *m, struct memory_webhook *w, const struct rules_receiver *receiver)
+{
+	if (webhook_undo(m, w) == NULL)
+		return CH_ENOMEM;
+	w->receiver = *receiver;
 	return 0;
 }

@@ -170,12 +170,13 @@ static int webhook_create(struct store_memory *m, struct store_request *r)
 	return 0;
 }
 
-static int change_settings(struct store_memory *m, struct memory_webhook *w, struct webhook *settings)
+static int change_settings(struct store_memory *m, struct memory_webhook *w, struct webhook *settings,
+		enum rules_task task)
 {
 	settings->account = w->settings->account;
 	settings->created_ms = w->settings->created_ms;
 	settings->revision = w->settings->revision + 1;
-	if (memory_webhook_change(m, w, settings) != 0) {
+	if (memory_webhook_change(m, w, settings, task) != 0) {
 		webhook_destroy(&settings);
 		return CH_ENOMEM;
 	}
@@ -186,6 +187,7 @@ static int webhook_update(struct store_memory *m, struct store_request *r)
 {
 	const struct webhook *in = &r->u.webhook_update.in.webhook;
 	struct memory_webhook *w = own_webhook(m, in->account, &in->id);
+	struct rules_receiver receiver;
 	struct webhook *settings;
 
 	if (w == NULL)
@@ -196,7 +198,14 @@ static int webhook_update(struct store_memory *m, struct store_request *r)
 	if (settings == NULL)
 		return CH_ENOMEM;
 	settings->deleted = false;
-	return change_settings(m, w, settings);
+	receiver = w->receiver;
+	if (rules_receiver_update(w->settings, settings, &receiver) &&
+			memory_receiver_change(m, w, &receiver) != 0) {
+		webhook_destroy(&settings);
+		return CH_ENOMEM;
+	}
+	return change_settings(
+			m, w, settings, rules_task_after(w->task, settings, r->u.webhook_update.in.release));
 }
 
 static int webhook_delete(struct store_memory *m, struct store_request *r)
@@ -215,19 +224,17 @@ static int webhook_delete(struct store_memory *m, struct store_request *r)
 	ch_free(settings->secret_sealed);
 	settings->secret_sealed = NULL;
 	settings->secret_sealed_len = 0;
-	return change_settings(m, w, settings);
+	return change_settings(m, w, settings, RULES_TASK_FOLLOW);
 }
 
 /* The next row that the sweep moves; NULL: none is left. */
 static struct memory_delivery *sweep_next(const struct memory_webhook *w, const struct rules_sweep *sweep)
 {
-	struct due_node *n = due_first(&w->pending);
+	struct due_node *n = sweep->takes_pending ? due_first(&w->pending) : NULL;
 
-	if (n != NULL)
-		return CH_CONTAINER_OF(n, struct memory_delivery, due);
-	if (sweep->takes_parked && !ch_list_is_empty(&w->parked))
-		return CH_CONTAINER_OF(w->parked.next, struct memory_delivery, parked);
-	return NULL;
+	if (n == NULL && sweep->takes_parked)
+		n = due_first(&w->parked);
+	return n == NULL ? NULL : CH_CONTAINER_OF(n, struct memory_delivery, due);
 }
 
 static int webhook_sweep(struct store_memory *m, struct store_request *r)
@@ -239,7 +246,7 @@ static int webhook_sweep(struct store_memory *m, struct store_request *r)
 
 	if (w == NULL)
 		return refuse(r, CH_ENOENT, "there is no such webhook");
-	if (!rules_sweep_decide(w->settings, &sweep))
+	if (!rules_sweep_decide(w->settings, w->task, &sweep))
 		return memory_webhook_swept(m, w);
 	while ((d = sweep_next(w, &sweep)) != NULL && in->out.moved < in->in.limit) {
 		struct rules_row row = memory_row_of(d);
@@ -250,27 +257,58 @@ static int webhook_sweep(struct store_memory *m, struct store_request *r)
 		in->out.moved++;
 	}
 	in->out.more = d != NULL;
+	in->out.released = sweep.to == DELIVERY_PENDING && in->out.moved > 0;
 	return in->out.more ? 0 : memory_webhook_swept(m, w);
 }
 
-/* attempts, accounts */
+/* attempts, resends, accounts */
+
+static int attempt_add(struct store_memory *m, struct memory_delivery *d, const struct store_attempt *a)
+{
+	struct rules_row row = memory_row_of(d);
+	struct rules_receiver receiver = d->webhook->receiver;
+
+	rules_attempt_apply(a, &row);
+	if (rules_receiver_note(a, &receiver) && memory_receiver_change(m, d->webhook, &receiver) != 0)
+		return CH_ENOMEM;
+	if (memory_delivery_change(m, d, &row) != 0)
+		return CH_ENOMEM;
+	return memory_attempt_add(m, d, &a->in.attempt);
+}
 
 static int attempt_write(struct store_memory *m, struct store_request *r)
 {
 	struct store_attempt *a = &r->u.attempt;
 	struct memory_delivery *d = memory_delivery_find(m, &a->in.attempt.delivery_id);
-	struct rules_row row;
 
 	if (d == NULL || d->row.account != a->in.account || !id_equal(&d->row.webhook_id, &a->in.webhook_id))
 		return refuse(r, CH_ENOENT, "there is no such delivery");
-	if (!memory_has_attempt(d, &a->in.attempt.id)) {
-		row = memory_row_of(d);
-		rules_attempt_apply(a, &row);
-		if (memory_delivery_change(m, d, &row) != 0 || memory_attempt_add(m, d, &a->in.attempt) != 0)
-			return CH_ENOMEM;
-	}
+	if (!memory_has_attempt(d, &a->in.attempt.id) && attempt_add(m, d, a) != 0)
+		return CH_ENOMEM;
 	a->out.state = d->row.state;
+	a->out.pending = d->webhook->counts.pending;
+	a->out.is_hopeless = rules_receiver_is_hopeless(a, d->webhook->settings, &d->webhook->receiver);
 	return 0;
+}
+
+static int resend(struct store_memory *m, struct store_request *r)
+{
+	struct store_resend *q = &r->u.resend;
+	struct memory_delivery *d = memory_delivery_find(m, &q->in.id);
+	struct rules_row row;
+
+	if (d == NULL || d->row.account != q->in.account)
+		return refuse(r, CH_ENOENT, "there is no such delivery");
+	row = memory_row_of(d);
+	r->result = rules_resend_apply(d->webhook->settings, q->in.now_ms, &row, &r->err);
+	if (r->result != 0)
+		return 0;
+	q->out.news = ch_calloc(1, sizeof(struct delivery));
+	if (q->out.news == NULL || memory_delivery_change(m, d, &row) != 0)
+		return CH_ENOMEM;
+	if (memory_delivery_copy(&d->row, true, q->out.news) != 0)
+		return CH_ENOMEM;
+	return memory_delivery_copy(&d->row, false, &q->out.delivery);
 }
 
 static int account_create(struct store_memory *m, struct store_request *r)
@@ -303,6 +341,8 @@ int memory_write_one(struct store_memory *m, struct store_request *r)
 		return webhook_sweep(m, r);
 	case STORE_ATTEMPT:
 		return attempt_write(m, r);
+	case STORE_RESEND:
+		return resend(m, r);
 	case STORE_ACCOUNT_CREATE:
 		return account_create(m, r);
 	default:

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/crash_point.h"
 
 /* A checkpoint copies pages from the log to the database and syncs both: 5 to 10 ms for 4,000 pages. So it
  * is done when the writer has nothing else to do and there is enough to make it worth the while; only a log
@@ -64,8 +65,11 @@ static int on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
  * told there. */
 static void checkpoint(struct store_sqlite *s)
 {
-	int pages = 0, copied = 0;
-	int rc = sqlite3_wal_checkpoint_v2(s->conn.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+	int pages = 0, copied = 0, rc;
+
+	CH_CRASH_POINT(checkpoint_before);
+	rc = sqlite3_wal_checkpoint_v2(s->conn.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+	CH_CRASH_POINT(checkpoint_after);
 
 	if (rc == SQLITE_OK)
 		s->wal_copied = copied;
@@ -143,6 +147,8 @@ static int apply(struct store_sqlite *s, struct store_request *r, struct ch_err 
 		return sq_webhook_sweep(s, r, err);
 	case STORE_ATTEMPT:
 		return sq_attempt(s, r, err);
+	case STORE_RESEND:
+		return sq_resend(s, r, err);
 	case STORE_ACCOUNT_CREATE:
 		return sq_account_create(s, r, err);
 	default:
@@ -166,13 +172,16 @@ static int transact(
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		CH_ASSERT(store_kind_is_write(requests[i]->kind));
 		rc = apply(s, requests[i], err);
+		CH_CRASH_POINT(commit_half);
 	}
 	if (rc == 0)
 		rc = sq_ledgers_write(s, err);
 	if (rc == 0)
 		rc = write_marks(s, err);
+	CH_CRASH_POINT(commit_before);
 	if (rc == 0)
 		rc = sq_run(&s->conn, SQ_COMMIT, "write to the database", err);
+	CH_CRASH_POINT(commit_after);
 	return rc;
 }
 
@@ -274,12 +283,16 @@ static int open_file(struct store_sqlite *s, struct ch_err *err)
 {
 	int rc = sq_lock(s->path, &s->lock_fd, err);
 
+	CH_CRASH_POINT(open_locked);
 	if (rc == 0)
 		rc = sq_file_make(s->path, err);
+	CH_CRASH_POINT(open_file_made);
 	if (rc == 0)
 		rc = sq_conn_open(s->path, true, &s->conn, err);
+	CH_CRASH_POINT(open_connected);
 	if (rc == 0)
 		rc = sq_migrate(&s->conn, s->path, err);
+	CH_CRASH_POINT(open_migrated);
 	if (rc == 0)
 		rc = sq_conn_prepare(&s->conn, true, err);
 	if (rc != 0)
@@ -314,6 +327,7 @@ int store_sqlite_open(const char *path, const struct store_conf *conf, struct st
 		sqlite_close(&s->base);
 		return rc;
 	}
+	CH_CRASH_POINT(open_loaded);
 	*ret = &s->base;
 	return 0;
 }

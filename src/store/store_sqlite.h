@@ -1,14 +1,16 @@
 /* store/store_sqlite.h - the store in one SQLite database; for its own files and their tests only.
  *
  * Role:      store_sqlite.c opens, commits and closes; _file.c locks and migrates; _conn.c knows the
- *            statements; _hooks.c keeps the webhooks in memory; _put.c, _webhooks.c, _attempts.c and
- *            _accounts.c serve the writes; _read.c, _deliveries.c and _list.c the reads.
+ *            statements; _hooks.c keeps the webhooks in memory; _put.c, _webhooks.c, _attempts.c,
+ *            _resend.c and _accounts.c serve the writes; _read.c, _deliveries.c, _probe.c and _list.c
+ *            the reads.
  * Ownership: struct store_sqlite owns the lock, the writer's connection and the webhooks in memory. A
  *            reader owns its connection. Statements live as long as their connection.
  * Threads:   as store/store.h says; the writer's connection and the webhooks belong to the writer.
  * Errors:    a function that serves a write gives 0 when the request has its result, good or bad, and a
  *            CH_E code when the whole transaction has to be taken back.
- * Invariant: outside of a write, what is kept in memory (webhooks, counts, marks) is what is on disk.
+ * Invariant: outside of a write, what is kept in memory (webhooks, counts, receivers, marks) is what is on
+ * disk.
  */
 #ifndef CH_STORE_STORE_SQLITE_H
 #define CH_STORE_STORE_SQLITE_H
@@ -32,6 +34,8 @@ enum sq_stmt {
 	SQ_DELIVERY_SET,
 	SQ_SWEEP_PENDING,
 	SQ_SWEEP_PARKED,
+	SQ_RELEASE,
+	SQ_DELIVERY_RESEND,
 	SQ_HAS_PENDING,
 	SQ_HAS_PARKED,
 	SQ_ATTEMPT_INSERT,
@@ -43,6 +47,8 @@ enum sq_stmt {
 	SQ_HOOK_DELETE,
 	SQ_HOOK_SWEPT,
 	SQ_HOOK_ALL,
+	SQ_HOOK_GONE,
+	SQ_LAST_KEY,
 	SQ_HOOK_BY_ID,
 	SQ_HOOK_BY_ACCOUNT,
 	SQ_HOOK_LIVE,
@@ -58,6 +64,9 @@ enum sq_stmt {
 	SQ_HOOK_NUMBER,
 	SQ_CLAIM_DUE,
 	SQ_CLAIM_LATER,
+	SQ_PROBE_DUE,
+	SQ_PROBE_NEW,
+	SQ_PROBE_TRIED,
 	SQ_DELIVERY_PLACE,
 	SQ_DELIVERY_ROW,
 	SQ_LIST_ANY,
@@ -73,7 +82,8 @@ struct sq_conn {
 	sqlite3_stmt *stmts[SQ_STMT_COUNT]; /* NULL: not for this kind of connection */
 };
 
-/* A webhook as the writer knows it: the truth, because nobody else writes. */
+/* A webhook as the writer knows it: the truth, because nobody else writes. One that was deleted and has no
+ * deliveries left to cancel is not kept; it is read again by the few that ask for it. */
 struct sq_hook {
 	struct ch_map_node node; /* in by_id */
 	struct id id;
@@ -81,11 +91,15 @@ struct sq_hook {
 	int64_t account;
 	int64_t created_ms;
 	struct webhook *settings; /* owned; NULL: deleted */
-	bool needs_sweep;
+	enum rules_task task;
 	struct ledger counts;
-	struct ledger committed; /* counts before this transaction, while is_dirty */
+	struct rules_receiver receiver;
+	struct ledger counts_before; /* before this transaction, while is_dirty */
+	struct rules_receiver receiver_before; /* the same */
 	struct sq_hook *next_dirty;
 	bool is_dirty;
+	struct sq_hook *next_gone;
+	bool is_gone; /* not kept beyond this transaction */
 };
 
 /* The webhooks of one account that are not deleted. */
@@ -99,9 +113,10 @@ struct sq_group {
 struct sq_hooks {
 	struct ch_map by_id;
 	struct ch_map by_account;
-	struct sq_hook *dirty; /* counts changed in this transaction */
+	struct sq_hook *dirty; /* counts or receiver changed in this transaction */
+	struct sq_hook *gone; /* to be forgotten at the end of this transaction */
 	bool is_loaded;
-	bool is_changed; /* by this transaction, beyond the counts */
+	bool is_changed; /* by this transaction, beyond those */
 };
 
 /* Numbers that count up with the rows. */
@@ -181,14 +196,19 @@ void sq_hooks_clear(struct sq_hooks *h); /* forgets all; has to be loaded again 
 void sq_hooks_fini(struct sq_hooks *h);
 int sq_hooks_load(
 		struct sq_hooks *h, struct sq_conn *c, int64_t *ret_last_key, struct ch_err *err) CH_MUST_USE;
-struct sq_hook *sq_hook_find(const struct sq_hooks *h, const struct id *id);
+struct sq_hook *sq_hook_find(const struct sq_hooks *h, const struct id *id); /* NULL: none that is kept */
 struct sq_group *sq_group_find(const struct sq_hooks *h, int64_t account); /* NULL: no webhooks */
-/* The rest changes within a transaction; after a failure the webhooks are loaded again. */
+/* Within a transaction, as the rest: one that is kept or, deleted long ago, on disk; *ret NULL: none. */
+int sq_hook_get(struct sq_hooks *h, struct sq_conn *c, const struct id *id, struct sq_hook **ret,
+		struct ch_err *err) CH_MUST_USE;
+void sq_hook_forget(struct sq_hooks *h, struct sq_hook *hook); /* at its end */
+/* These change within a transaction; after a failure the webhooks are loaded again. */
 int sq_hook_add(struct sq_hooks *h, const struct sq_hook *values,
 		struct sq_hook **ret) CH_MUST_USE; /* takes settings */
 void sq_hook_replace(struct sq_hooks *h, struct sq_hook *hook,
 		struct webhook *settings); /* takes; NULL: deleted */
 struct ledger *sq_hook_counts(struct sq_hooks *h, struct sq_hook *hook); /* to be changed */
+void sq_hook_set_receiver(struct sq_hooks *h, struct sq_hook *hook, const struct rules_receiver *receiver);
 /* count deliveries changed their state. CH_EIO: there can't be as many. */
 int sq_hook_move(struct sq_hooks *h, struct sq_hook *hook, enum delivery_state from, enum delivery_state to,
 		int64_t count, struct ch_err *err) CH_MUST_USE;
@@ -201,6 +221,7 @@ int sq_webhook_update(struct store_sqlite *s, struct store_request *r, struct ch
 int sq_webhook_delete(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_webhook_sweep(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_attempt(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_resend(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_account_create(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_ledgers_write(struct store_sqlite *s, struct ch_err *err) CH_MUST_USE;
 
@@ -211,6 +232,7 @@ int sq_webhook_list(struct sq_conn *c, struct store_webhook_list *q, struct ch_e
 int sq_delivery_get(struct sq_conn *c, struct store_delivery_get *q, struct ch_err *err) CH_MUST_USE;
 int sq_delivery_list(struct sq_conn *c, struct store_delivery_list *q, struct ch_err *err) CH_MUST_USE;
 int sq_claim(struct sq_conn *c, struct store_claim *q, struct ch_err *err) CH_MUST_USE;
+int sq_probe(struct sq_conn *c, struct store_probe *q, struct ch_err *err) CH_MUST_USE;
 int sq_lanes(struct sq_conn *c, struct store_lanes *q, struct ch_err *err) CH_MUST_USE;
 int sq_sweeps(struct sq_conn *c, struct store_sweeps *q, struct ch_err *err) CH_MUST_USE;
 int sq_account_list(struct sq_conn *c, struct store_account_list *q, struct ch_err *err) CH_MUST_USE;
@@ -220,11 +242,11 @@ void sq_read_one(struct sq_conn *c, struct store_request *r); /* in a snapshot o
 /* Shared between them. */
 struct sq_hook_row {
 	int64_t number;
-	bool needs_sweep;
+	enum rules_task task;
 	struct webhook webhook; /* settings of a deleted one are not read */
 	struct ledger counts;
-	int64_t extra; /* SQ_HOOK_LIVE: least due time, -1: none; SQ_HOOK_ALL: greatest delivery key, 0: none
-			*/
+	struct rules_receiver receiver;
+	int64_t extra; /* SQ_HOOK_LIVE: least due time, -1: none */
 };
 
 int sq_hook_row_read(struct sq_conn *c, enum sq_stmt which, struct sq_hook_row *ret,

@@ -56,13 +56,21 @@ static int insert(struct store_sqlite *s, const struct attempt *a, int64_t key, 
 	return rc;
 }
 
+static void note(struct store_sqlite *s, struct sq_hook *hook, const struct store_attempt *q)
+{
+	struct rules_receiver receiver = hook->receiver;
+
+	if (rules_receiver_note(q, &receiver))
+		sq_hook_set_receiver(&s->hooks, hook, &receiver);
+}
+
 /* The first attempt at a PENDING delivery is by far the most common: one statement both asks whether it
  * is that and writes what it makes of it. */
 static int first_try(struct store_sqlite *s, struct sq_hook *hook, struct store_attempt *q, int64_t key,
 		bool *ret_done, struct ch_err *err)
 {
 	struct sq_conn *c = &s->conn;
-	struct rules_row row = {.state = DELIVERY_PENDING};
+	struct rules_row row = {.state = DELIVERY_PENDING, .round = q->in.round};
 	int rc;
 
 	rules_attempt_apply(q, &row);
@@ -74,6 +82,7 @@ static int first_try(struct store_sqlite *s, struct sq_hook *hook, struct store_
 	sq_bind_int(c, SQ_DELIVERY_FIRST_TRY, 6, s->marks.next_attempt);
 	sq_bind_int(c, SQ_DELIVERY_FIRST_TRY, 7, at_of(&row));
 	sq_bind_text(c, SQ_DELIVERY_FIRST_TRY, 8, row.reason);
+	sq_bind_int(c, SQ_DELIVERY_FIRST_TRY, 9, q->in.round);
 	rc = sq_run(c, SQ_DELIVERY_FIRST_TRY, doing_attempt, err);
 	if (rc != 0)
 		return rc;
@@ -81,6 +90,7 @@ static int first_try(struct store_sqlite *s, struct sq_hook *hook, struct store_
 	if (!*ret_done)
 		return 0;
 	q->out.state = row.state;
+	note(s, hook, q);
 	rc = sq_hook_move(&s->hooks, hook, DELIVERY_PENDING, row.state, 1, err);
 	return rc == 0 ? insert(s, &q->in.attempt, key, 0, err) : rc;
 }
@@ -106,11 +116,13 @@ static int read_found(struct sq_conn *c, struct found *ret, struct ch_err *err)
 
 	if (!sq_enum(c, SQ_DELIVERY_FIND, 1, DELIVERY_STATE_COUNT, &state) || state == DELIVERY_DELIVERING ||
 			!sq_enum(c, SQ_DELIVERY_FIND, 2, INT_MAX, &f.row.tries) ||
-			!sq_enum(c, SQ_DELIVERY_FIND, 3, INT_MAX, &f.row.attempts))
+			!sq_enum(c, SQ_DELIVERY_FIND, 3, INT_MAX, &f.row.attempts) ||
+			!sq_enum(c, SQ_DELIVERY_FIND, 7, INT_MAX, &f.row.round))
 		return sq_damaged("a delivery has no state", err);
 	if (sq_text(c, SQ_DELIVERY_FIND, 6, &f.reason) != 0)
 		return sq_no_memory(err);
 	f.row.state = (enum delivery_state)state;
+	f.row.was_delivered = state == DELIVERY_DELIVERED || sq_int(c, SQ_DELIVERY_FIND, 8) != 0;
 	f.row.reason = f.reason;
 	f.last_attempt = sq_int(c, SQ_DELIVERY_FIND, 4);
 	set_times(&f.row, sq_int(c, SQ_DELIVERY_FIND, 5));
@@ -227,6 +239,7 @@ static int later_try(struct store_sqlite *s, struct sq_hook *hook, struct store_
 	if (rc != 0 || p.is_written)
 		return rc;
 	rules_attempt_apply(q, &row);
+	note(s, hook, q);
 	q->out.state = row.state;
 	if (p.after == 0)
 		last = number;
@@ -239,17 +252,14 @@ static int later_try(struct store_sqlite *s, struct sq_hook *hook, struct store_
 	return rc == 0 ? sq_hook_move(&s->hooks, hook, f->row.state, row.state, 1, err) : rc;
 }
 
-int sq_attempt(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
+static int attempt(struct store_sqlite *s, struct sq_hook *hook, struct store_request *r, struct ch_err *err)
 {
 	struct store_attempt *q = &r->u.attempt;
-	struct sq_hook *hook = sq_hook_find(&s->hooks, &q->in.webhook_id);
 	int64_t key = sq_key_of(&q->in.attempt.delivery_id);
 	struct found f = {0};
 	bool is_done = false, has_row = false;
 	int rc;
 
-	if (hook == NULL || hook->account != q->in.account)
-		return refuse_unknown(r);
 	rc = first_try(s, hook, q, key, &is_done, err);
 	if (rc != 0 || is_done)
 		return rc;
@@ -261,4 +271,22 @@ int sq_attempt(struct store_sqlite *s, struct store_request *r, struct ch_err *e
 	rc = later_try(s, hook, q, key, &f, err);
 	ch_free(f.reason);
 	return rc;
+}
+
+int sq_attempt(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
+{
+	struct store_attempt *q = &r->u.attempt;
+	struct sq_hook *hook = NULL;
+	int rc = sq_hook_get(&s->hooks, &s->conn, &q->in.webhook_id, &hook, err);
+
+	if (rc != 0)
+		return rc;
+	if (hook == NULL || hook->account != q->in.account)
+		return refuse_unknown(r);
+	rc = attempt(s, hook, r, err);
+	if (rc != 0 || r->result != 0)
+		return rc;
+	q->out.pending = hook->counts.pending;
+	q->out.is_hopeless = rules_receiver_is_hopeless(q, hook->settings, &hook->receiver);
+	return 0;
 }

@@ -11,11 +11,23 @@
 #define WRITER_CACHE "-65536"
 #define READER_CACHE "-4096"
 
+/* Asked of the VFS and not with sqlite3_system_errno: that one is not set by a COMMIT that fails, and keeps
+ * what an earlier failure left. */
+static int os_error(sqlite3 *db)
+{
+	sqlite3_vfs *vfs = NULL;
+
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) != SQLITE_OK || vfs == NULL ||
+			vfs->xGetLastError == NULL)
+		return sqlite3_system_errno(db);
+	return vfs->xGetLastError(vfs, 0, NULL);
+}
+
 /* What SQLite says about a file by itself. The extended codes that mean something else than their class
  * come first. */
 static int code_of(sqlite3 *db, int rc)
 {
-	int os = sqlite3_system_errno(db);
+	int os = os_error(db);
 
 	if (rc == SQLITE_IOERR_NOMEM)
 		return CH_ENOMEM;
@@ -36,7 +48,7 @@ static int code_of(sqlite3 *db, int rc)
 
 static const char *words_of(sqlite3 *db, int rc, int code)
 {
-	int os = sqlite3_system_errno(db);
+	int os = os_error(db);
 
 	switch (code) {
 	case CH_EFULL:

@@ -26,12 +26,14 @@ static int read_columns(struct sq_conn *c, struct delivery *d)
 			!sq_enum(c, SQ_DELIVERY_ROW, 5, CALL_STATUS_COUNT, &status) ||
 			!sq_enum(c, SQ_DELIVERY_ROW, 6, DELIVERY_STATE_COUNT, &state) ||
 			state == DELIVERY_DELIVERING || !sq_enum(c, SQ_DELIVERY_ROW, 7, INT_MAX, &d->tries) ||
-			!sq_enum(c, SQ_DELIVERY_ROW, 8, INT_MAX, &d->attempts))
+			!sq_enum(c, SQ_DELIVERY_ROW, 8, INT_MAX, &d->attempts) ||
+			!sq_enum(c, SQ_DELIVERY_ROW, 14, INT_MAX, &d->round))
 		return CH_EIO;
 	d->account = sq_int(c, SQ_DELIVERY_ROW, 1);
 	d->version = sq_int(c, SQ_DELIVERY_ROW, 4);
 	d->call_status = (enum call_status)status;
 	d->state = (enum delivery_state)state;
+	d->was_delivered = d->state == DELIVERY_DELIVERED || sq_int(c, SQ_DELIVERY_ROW, 15) != 0;
 	d->created_ms = sq_int(c, SQ_DELIVERY_ROW, 9);
 	if (d->state == DELIVERY_PENDING)
 		d->due_ms = sq_int(c, SQ_DELIVERY_ROW, 10);

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/buf.h"
+#include "base/crash_point.h"
 #include "store/store_sqlite.h"
 
 #define APPLICATION_ID 0x63686f6b /* "chok": how file(1) and this program know the database */
@@ -148,12 +149,16 @@ static int migrate_step(struct sq_conn *c, int64_t version, struct ch_err *err)
 	ch_buf_addf(&mark, "PRAGMA application_id = %d; PRAGMA user_version = %lld", APPLICATION_ID,
 			(long long)version + 1);
 	rc = mark.err == 0 ? sq_exec_text(c, "BEGIN IMMEDIATE", doing, err) : sq_no_memory(err);
+	CH_CRASH_POINT(migrate_begun);
 	if (rc == 0)
 		rc = sq_exec_text(c, (const char *)store_sql_data[version], doing, err);
+	CH_CRASH_POINT(migrate_changed);
 	if (rc == 0)
 		rc = sq_exec_text(c, ch_buf_text(&mark), doing, err);
+	CH_CRASH_POINT(migrate_marked);
 	if (rc == 0)
 		rc = sq_exec_text(c, "COMMIT", doing, err);
+	CH_CRASH_POINT(migrate_committed);
 	if (rc != 0 && sqlite3_get_autocommit(c->db) == 0)
 		(void)sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
 	ch_buf_fini(&mark);

@@ -50,6 +50,7 @@ void sq_hooks_clear(struct sq_hooks *h)
 		ch_free(g);
 	}
 	h->dirty = NULL;
+	h->gone = NULL;
 	h->is_loaded = false;
 	h->is_changed = false;
 }
@@ -159,15 +160,27 @@ void sq_hook_replace(struct sq_hooks *h, struct sq_hook *hook, struct webhook *s
 	h->is_changed = true;
 }
 
+static void touch(struct sq_hooks *h, struct sq_hook *hook)
+{
+	if (hook->is_dirty)
+		return;
+	hook->counts_before = hook->counts;
+	hook->receiver_before = hook->receiver;
+	hook->is_dirty = true;
+	hook->next_dirty = h->dirty;
+	h->dirty = hook;
+}
+
 struct ledger *sq_hook_counts(struct sq_hooks *h, struct sq_hook *hook)
 {
-	if (!hook->is_dirty) {
-		hook->committed = hook->counts;
-		hook->is_dirty = true;
-		hook->next_dirty = h->dirty;
-		h->dirty = hook;
-	}
+	touch(h, hook);
 	return &hook->counts;
+}
+
+void sq_hook_set_receiver(struct sq_hooks *h, struct sq_hook *hook, const struct rules_receiver *receiver)
+{
+	touch(h, hook);
+	hook->receiver = *receiver;
 }
 
 static int64_t count_of(const struct ledger *l, enum delivery_state s)
@@ -210,11 +223,20 @@ void sq_hooks_done(struct sq_hooks *h, bool is_committed)
 
 		h->dirty = hook->next_dirty;
 		hook->is_dirty = false;
-		if (!is_committed)
-			hook->counts = hook->committed;
+		if (is_committed)
+			continue;
+		hook->counts = hook->counts_before;
+		hook->receiver = hook->receiver_before;
 	}
 	if (h->is_changed && !is_committed)
 		sq_hooks_clear(h);
+	while (h->gone != NULL) {
+		struct sq_hook *hook = h->gone;
+
+		h->gone = hook->next_gone;
+		ch_map_remove(&h->by_id, &hook->node);
+		ch_free(hook);
+	}
 	h->is_changed = false;
 }
 
@@ -225,8 +247,9 @@ static int load_row(struct sq_hooks *h, struct sq_hook_row *row)
 			.number = row->number,
 			.account = row->webhook.account,
 			.created_ms = row->webhook.created_ms,
-			.needs_sweep = row->needs_sweep,
+			.task = row->task,
 			.counts = row->counts,
+			.receiver = row->receiver,
 	};
 	struct sq_hook *hook;
 
@@ -247,30 +270,50 @@ static int load_row(struct sq_hooks *h, struct sq_hook_row *row)
 	return 0;
 }
 
-/* ret_last_key: the greatest key of any delivery, so that ids go on counting from there even when the
- * clock was set back while nothing ran. */
-int sq_hooks_load(struct sq_hooks *h, struct sq_conn *c, int64_t *ret_last_key, struct ch_err *err)
+/* Ids go on counting from the greatest key of any delivery even when the clock was set back while nothing
+ * ran. */
+static int read_last_key(struct sq_conn *c, int64_t *ret, struct ch_err *err)
 {
-	int64_t last_key = 0;
+	bool has_row = false;
+	int rc = sq_fetch(c, SQ_LAST_KEY, &has_row, "read the webhooks", err);
+
+	if (rc != 0)
+		return rc;
+	if (has_row)
+		*ret = sq_int(c, SQ_LAST_KEY, 0);
+	sq_reset(c, SQ_LAST_KEY);
+	return 0;
+}
+
+/* Adds the rows that which gives. */
+static int load_rows(struct sq_hooks *h, struct sq_conn *c, enum sq_stmt which, struct ch_err *err)
+{
 	bool has_row = true;
 	int rc = 0;
 
-	sq_hooks_clear(h);
 	while (rc == 0) {
 		struct sq_hook_row row;
 
-		rc = sq_fetch(c, SQ_HOOK_ALL, &has_row, "read the webhooks", err);
+		rc = sq_fetch(c, which, &has_row, "read the webhooks", err);
 		if (rc != 0 || !has_row)
 			break;
-		rc = sq_hook_row_read(c, SQ_HOOK_ALL, &row, err);
-		if (rc != 0)
-			break;
-		if (row.extra > last_key)
-			last_key = row.extra;
-		if (load_row(h, &row) != 0)
+		rc = sq_hook_row_read(c, which, &row, err);
+		if (rc == 0 && load_row(h, &row) != 0)
 			rc = sq_no_memory(err);
 	}
-	sq_reset(c, SQ_HOOK_ALL);
+	sq_reset(c, which);
+	return rc;
+}
+
+int sq_hooks_load(struct sq_hooks *h, struct sq_conn *c, int64_t *ret_last_key, struct ch_err *err)
+{
+	int64_t last_key = 0;
+	int rc;
+
+	sq_hooks_clear(h);
+	rc = load_rows(h, c, SQ_HOOK_ALL, err);
+	if (rc == 0)
+		rc = read_last_key(c, &last_key, err);
 	h->is_changed = false;
 	if (rc != 0) {
 		sq_hooks_clear(h);
@@ -279,4 +322,32 @@ int sq_hooks_load(struct sq_hooks *h, struct sq_conn *c, int64_t *ret_last_key, 
 	h->is_loaded = true;
 	*ret_last_key = last_key;
 	return 0;
+}
+
+void sq_hook_forget(struct sq_hooks *h, struct sq_hook *hook)
+{
+	CH_ASSERT(hook->settings == NULL && hook->task == RULES_TASK_NONE);
+	if (hook->is_gone)
+		return;
+	hook->is_gone = true;
+	hook->next_gone = h->gone;
+	h->gone = hook;
+}
+
+int sq_hook_get(struct sq_hooks *h, struct sq_conn *c, const struct id *id, struct sq_hook **ret,
+		struct ch_err *err)
+{
+	bool was_changed = h->is_changed;
+	int rc = 0;
+
+	*ret = sq_hook_find(h, id);
+	if (*ret != NULL)
+		return 0;
+	sq_bind_id(c, SQ_HOOK_GONE, 1, id);
+	rc = load_rows(h, c, SQ_HOOK_GONE, err);
+	h->is_changed = was_changed; /* what was read is no change */
+	*ret = sq_hook_find(h, id);
+	if (*ret != NULL)
+		sq_hook_forget(h, *ret);
+	return rc;
 }

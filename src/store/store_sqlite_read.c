@@ -70,7 +70,7 @@ int sq_webhook_list(struct sq_conn *c, struct store_webhook_list *q, struct ch_e
 
 int sq_lanes(struct sq_conn *c, struct store_lanes *q, struct ch_err *err)
 {
-	size_t hook_cap = 0, due_cap = 0;
+	size_t cap = 0;
 	struct sq_hook_row row = {0};
 	bool has_row = true;
 	int rc = 0;
@@ -79,17 +79,18 @@ int sq_lanes(struct sq_conn *c, struct store_lanes *q, struct ch_err *err)
 		rc = sq_fetch(c, SQ_HOOK_LIVE, &has_row, doing_webhooks, err);
 		if (rc != 0 || !has_row)
 			break;
-		if (sq_grow((void **)&q->out.webhooks, &hook_cap, q->out.count, sizeof(struct webhook)) !=
-						0 ||
-				sq_grow((void **)&q->out.next_due_ms, &due_cap, q->out.count,
-						sizeof(int64_t)) != 0)
+		if (sq_grow((void **)&q->out.rows, &cap, q->out.count, sizeof(struct store_lane)) != 0)
 			rc = sq_no_memory(err);
 		else
 			rc = sq_hook_row_read(c, SQ_HOOK_LIVE, &row, err);
-		if (rc == 0) {
-			q->out.webhooks[q->out.count] = row.webhook;
-			q->out.next_due_ms[q->out.count++] = row.extra;
-		}
+		if (rc == 0)
+			q->out.rows[q->out.count++] = (struct store_lane){
+					.webhook = row.webhook,
+					.next_due_ms = row.extra,
+					.pending = row.counts.pending,
+					.quiet_until_ms = row.receiver.quiet_until_ms,
+					.quiet_status = row.receiver.quiet_status,
+			};
 	}
 	sq_reset(c, SQ_HOOK_LIVE);
 	return rc;
@@ -131,6 +132,8 @@ static int serve(struct sq_conn *c, struct store_request *r)
 		return sq_delivery_list(c, &r->u.delivery_list, &r->err);
 	case STORE_CLAIM:
 		return sq_claim(c, &r->u.claim, &r->err);
+	case STORE_PROBE:
+		return sq_probe(c, &r->u.probe, &r->err);
 	case STORE_LANES:
 		return sq_lanes(c, &r->u.lanes, &r->err);
 	case STORE_SWEEPS:
@@ -147,7 +150,8 @@ static int serve(struct sq_conn *c, struct store_request *r)
 /* Those that take several statements, which have to see one state of the store. */
 static bool needs_snapshot(enum store_kind kind)
 {
-	return kind == STORE_DELIVERY_GET || kind == STORE_DELIVERY_LIST || kind == STORE_CLAIM;
+	return kind == STORE_DELIVERY_GET || kind == STORE_DELIVERY_LIST || kind == STORE_CLAIM ||
+	       kind == STORE_PROBE;
 }
 
 static int serve_in_snapshot(struct sq_conn *c, struct store_request *r)

@@ -19,8 +19,13 @@ struct sq_sql {
 #define HOOK_COLUMNS                                                                                         \
 	"w.number, w.id, w.account, w.revision, w.url, w.name, w.enabled, w.disabled_reason, w.settings, "   \
 	"w.secret, w.created_ms, w.deleted, w.sweep, "                                                       \
-	"l.accepted, l.pending, l.delivered, l.failed, l.parked, l.canceled, "
+	"l.accepted, l.pending, l.delivered, l.failed, l.parked, l.canceled, "                               \
+	"l.quiet_until_ms, l.quiet_status, l.streak_since_ms, l.streak_attempts, l.streak_delivery, "        \
+	"l.streak_others, "
 #define HOOK_TABLES " FROM webhook w JOIN ledger l ON l.webhook = w.number "
+
+/* How many rows at either end a probe looks at for one that was never tried. */
+#define PROBE_ROWS "256"
 
 /* 2..3 keys, 4 an id that the rows are before, 5..6 when made. */
 #define LIST_WHERE                                                                                           \
@@ -53,10 +58,11 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 		[SQ_DELIVERY_FIRST_TRY] =
 				{"UPDATE delivery SET state = ?4, tries = ?5, attempts = 1, "
 				 "last_attempt = ?6, at_ms = ?7, reason = ?8 "
-				 "WHERE webhook = ?1 AND key = ?2 AND id = ?3 AND state = 0 AND attempts = 0",
+				 "WHERE webhook = ?1 AND key = ?2 AND id = ?3 AND state = 0 AND attempts = 0 "
+				 "AND round = ?9",
 						SQ_WRITER},
-		[SQ_DELIVERY_FIND] = {"SELECT id, state, tries, attempts, last_attempt, at_ms, reason FROM "
-				      "delivery "
+		[SQ_DELIVERY_FIND] = {"SELECT id, state, tries, attempts, last_attempt, at_ms, reason, "
+				      "round, delivered_before FROM delivery "
 				      "WHERE webhook = ?1 AND key = ?2",
 				SQ_WRITER},
 		[SQ_DELIVERY_SET] = {"UPDATE delivery SET state = ?3, tries = ?4, attempts = ?5, "
@@ -72,6 +78,14 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				     "WHERE webhook = ?1 AND key IN (SELECT key FROM delivery INDEXED BY "
 				     "delivery_kept "
 				     "WHERE webhook = ?1 AND state = 4 AND state > 2 LIMIT ?5)",
+				SQ_WRITER},
+		[SQ_RELEASE] = {"UPDATE delivery SET state = 0, at_ms = ?3, reason = ?4, tries = ?2 "
+				"WHERE webhook = ?1 AND key IN (SELECT key FROM delivery INDEXED BY "
+				"delivery_kept "
+				"WHERE webhook = ?1 AND state = 4 AND state > 2 ORDER BY key LIMIT ?5)",
+				SQ_WRITER},
+		[SQ_DELIVERY_RESEND] = {"UPDATE delivery SET state = ?3, round = ?4, delivered_before = ?5, "
+					"tries = ?6, at_ms = ?7, reason = ?8 WHERE webhook = ?1 AND key = ?2",
 				SQ_WRITER},
 		[SQ_HAS_PENDING] = {"SELECT 1 FROM delivery INDEXED BY delivery_due "
 				    "WHERE webhook = ?1 AND state = 0 LIMIT 1",
@@ -114,8 +128,13 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				 "revision = revision + 1 WHERE number = ?1",
 						SQ_WRITER},
 		[SQ_HOOK_SWEPT] = {"UPDATE webhook SET sweep = 0 WHERE number = ?1", SQ_WRITER},
-		[SQ_HOOK_ALL] = {"SELECT " HOOK_COLUMNS "coalesce((SELECT max(d.key) FROM delivery d WHERE "
-				 "d.webhook = w.number), 0)" HOOK_TABLES,
+		[SQ_HOOK_ALL] = {"SELECT " HOOK_COLUMNS "0" HOOK_TABLES "WHERE w.deleted = 0 OR w.sweep <> 0",
+				SQ_WRITER},
+		[SQ_HOOK_GONE] = {"SELECT " HOOK_COLUMNS "0" HOOK_TABLES
+				  "WHERE w.id = ?1 AND w.deleted = 1 AND w.sweep = 0",
+				SQ_WRITER},
+		[SQ_LAST_KEY] = {"SELECT coalesce(max((SELECT max(d.key) FROM delivery d "
+				 "WHERE d.webhook = w.number)), 0) FROM webhook w",
 				SQ_WRITER},
 		[SQ_HOOK_BY_ID] = {"SELECT " HOOK_COLUMNS "0" HOOK_TABLES
 				   "WHERE w.id = ?1 AND w.account = ?2 AND w.deleted = 0",
@@ -128,16 +147,21 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				  "delivery_due WHERE d.webhook = w.number AND d.state = 0), -1)" HOOK_TABLES
 				  "WHERE w.deleted = 0 ORDER BY w.account, w.created_ms, w.id",
 				SQ_READER},
-		[SQ_HOOK_SWEEPS] = {"SELECT id FROM webhook WHERE sweep = 1 ORDER BY number", SQ_READER},
+		[SQ_HOOK_SWEEPS] = {"SELECT id FROM webhook WHERE sweep <> 0 ORDER BY number", SQ_READER},
 		[SQ_HOOK_PLACES] = {"SELECT w.number, l.pending, l.delivered, l.failed, l.parked, "
 				    "l.canceled" HOOK_TABLES
 				    "WHERE w.account = ?1 AND (?2 IS NULL OR w.id = ?2)",
 				SQ_READER},
 
-		[SQ_LEDGER_INSERT] = {"INSERT INTO ledger VALUES (?1, 0, 0, 0, 0, 0, 0)", SQ_WRITER},
+		[SQ_LEDGER_INSERT] =
+				{"INSERT INTO ledger (webhook, accepted, pending, delivered, failed, parked, "
+				 "canceled) VALUES (?1, 0, 0, 0, 0, 0, 0)",
+						SQ_WRITER},
 		[SQ_LEDGER_SET] = {"UPDATE ledger SET accepted = ?2, pending = ?3, delivered = ?4, failed = "
 				   "?5, "
-				   "parked = ?6, canceled = ?7 WHERE webhook = ?1",
+				   "parked = ?6, canceled = ?7, quiet_until_ms = ?8, quiet_status = ?9, "
+				   "streak_since_ms = ?10, streak_attempts = ?11, streak_delivery = ?12, "
+				   "streak_others = ?13 WHERE webhook = ?1",
 				SQ_WRITER},
 		[SQ_LEDGER_SUM] = {"SELECT coalesce(sum(l.accepted), 0), coalesce(sum(l.pending), 0), "
 				   "coalesce(sum(l.delivered), 0), coalesce(sum(l.failed), 0), "
@@ -164,18 +188,33 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 		[SQ_CLAIM_LATER] = {"SELECT key, at_ms FROM delivery INDEXED BY delivery_due "
 				    "WHERE webhook = ?1 AND state = 0 AND at_ms > ?2 ORDER BY at_ms, key",
 				SQ_READER},
+		[SQ_PROBE_DUE] = {"SELECT key FROM (SELECT key, attempts FROM delivery INDEXED BY "
+				  "delivery_due "
+				  "WHERE webhook = ?1 AND state = 0 ORDER BY at_ms, key LIMIT " PROBE_ROWS
+				  ") "
+				  "WHERE (?3 = 0 OR attempts = 0) AND key <> ?2 LIMIT 1",
+				SQ_READER},
+		[SQ_PROBE_NEW] = {"SELECT key FROM (SELECT key, attempts, state FROM delivery "
+				  "WHERE webhook = ?1 ORDER BY key DESC LIMIT " PROBE_ROWS ") "
+				  "WHERE state = 0 AND attempts = 0 AND key <> ?2 LIMIT 1",
+				SQ_READER},
+		[SQ_PROBE_TRIED] = {"SELECT key FROM delivery INDEXED BY delivery_tried "
+				    "WHERE webhook = ?1 AND state = 0 AND attempts > 0 AND key <> ?2 "
+				    "ORDER BY last_attempt LIMIT 1",
+				SQ_READER},
 		[SQ_DELIVERY_PLACE] =
-				{"SELECT w.number FROM webhook w CROSS JOIN delivery d "
+				{"SELECT w.number, w.id FROM webhook w CROSS JOIN delivery d "
 				 "ON d.webhook = w.number AND d.key = ?2 WHERE w.account = ?1 AND d.id = ?3",
-						SQ_READER},
+						SQ_BOTH},
 		[SQ_DELIVERY_ROW] =
 				{"SELECT d.id, w.account, w.id, c.call_id, c.n, c.status, d.state, d.tries, "
 				 "d.attempts, "
-				 "d.created_ms, d.at_ms, d.reason, d.last_attempt, c.body FROM delivery d "
+				 "d.created_ms, d.at_ms, d.reason, d.last_attempt, c.body, d.round, "
+				 "d.delivered_before FROM delivery d "
 				 "CROSS JOIN webhook w ON w.number = d.webhook "
 				 "CROSS JOIN call_version c ON c.seq = d.call WHERE d.webhook = ?1 AND d.key "
 				 "= ?2",
-						SQ_READER},
+						SQ_BOTH},
 
 		[SQ_LIST_ANY] = {"SELECT key FROM delivery " LIST_WHERE "AND (?7 >> state) & 1" LIST_ORDER,
 				SQ_READER},

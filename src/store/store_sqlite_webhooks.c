@@ -1,7 +1,9 @@
+#include <limits.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/crash_point.h"
 #include "store/store_sqlite.h"
 
 static const char doing_webhook[] = "store the webhook";
@@ -14,7 +16,7 @@ static int refuse(struct store_request *r, int code, const char *text)
 
 /* The columns, as SQ_HOOK_INSERT and SQ_HOOK_UPDATE number them. */
 static int write_row(struct sq_conn *c, enum sq_stmt which, int64_t number, const struct webhook *w,
-		bool needs_sweep, struct ch_err *err)
+		enum rules_task task, struct ch_err *err)
 {
 	struct ch_buf settings;
 	int rc;
@@ -35,7 +37,7 @@ static int write_row(struct sq_conn *c, enum sq_stmt which, int64_t number, cons
 	sq_bind_text(c, which, 9, ch_buf_text(&settings));
 	sq_bind_blob(c, which, 10, w->secret_sealed, w->secret_sealed_len);
 	sq_bind_int(c, which, 11, w->created_ms);
-	sq_bind_int(c, which, 12, needs_sweep);
+	sq_bind_int(c, which, 12, (int64_t)task);
 	rc = sq_run(c, which, doing_webhook, err);
 	ch_buf_fini(&settings);
 	return rc;
@@ -58,7 +60,7 @@ static int create(struct store_sqlite *s, struct webhook *settings, struct ch_er
 			.settings = settings,
 	};
 	struct sq_hook *hook;
-	int rc = write_row(&s->conn, SQ_HOOK_INSERT, number, settings, false, err);
+	int rc = write_row(&s->conn, SQ_HOOK_INSERT, number, settings, RULES_TASK_NONE, err);
 
 	if (rc == 0)
 		rc = insert_ledger(&s->conn, number, err);
@@ -75,9 +77,12 @@ int sq_webhook_create(struct store_sqlite *s, struct store_request *r, struct ch
 	struct sq_group *g = sq_group_find(&s->hooks, in->account);
 	size_t count = g == NULL ? 0 : g->count;
 	struct webhook *settings;
-	int rc;
+	struct sq_hook *taken = NULL;
+	int rc = sq_hook_get(&s->hooks, &s->conn, &in->id, &taken, err);
 
-	if (sq_hook_find(&s->hooks, &in->id) != NULL)
+	if (rc != 0)
+		return rc;
+	if (taken != NULL)
 		return refuse(r, CH_EEXIST, "there is a webhook with this id already");
 	if ((int64_t)count >= r->u.webhook_create.in.max_webhooks) {
 		r->result = ch_err_set(&r->err, CH_ELIMIT,
@@ -103,6 +108,22 @@ static struct sq_hook *own_hook(struct store_sqlite *s, int64_t account, const s
 	return hook == NULL || hook->settings == NULL || hook->account != account ? NULL : hook;
 }
 
+static int update(struct store_sqlite *s, struct sq_hook *hook, struct webhook *settings, bool release,
+		struct ch_err *err)
+{
+	enum rules_task task = rules_task_after(hook->task, settings, release);
+	struct rules_receiver receiver = hook->receiver;
+	int rc = write_row(&s->conn, SQ_HOOK_UPDATE, hook->number, settings, task, err);
+
+	if (rc != 0)
+		return rc;
+	if (rules_receiver_update(hook->settings, settings, &receiver))
+		sq_hook_set_receiver(&s->hooks, hook, &receiver);
+	sq_hook_replace(&s->hooks, hook, settings);
+	hook->task = task;
+	return 0;
+}
+
 int sq_webhook_update(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
 {
 	const struct webhook *in = &r->u.webhook_update.in.webhook;
@@ -120,14 +141,10 @@ int sq_webhook_update(struct store_sqlite *s, struct store_request *r, struct ch
 	settings->created_ms = hook->created_ms;
 	settings->revision = in->revision + 1;
 	settings->deleted = false;
-	rc = write_row(&s->conn, SQ_HOOK_UPDATE, hook->number, settings, !settings->enabled, err);
-	if (rc != 0) {
+	rc = update(s, hook, settings, r->u.webhook_update.in.release, err);
+	if (rc != 0)
 		webhook_destroy(&settings);
-		return rc;
-	}
-	sq_hook_replace(&s->hooks, hook, settings);
-	hook->needs_sweep = !settings->enabled;
-	return 0;
+	return rc;
 }
 
 int sq_webhook_delete(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
@@ -142,7 +159,7 @@ int sq_webhook_delete(struct store_sqlite *s, struct store_request *r, struct ch
 	if (rc != 0)
 		return rc;
 	sq_hook_replace(&s->hooks, hook, NULL);
-	hook->needs_sweep = true;
+	hook->task = RULES_TASK_FOLLOW;
 	return 0;
 }
 
@@ -160,11 +177,18 @@ static int has_any(struct sq_conn *c, enum sq_stmt which, int64_t number, bool *
 	return 0;
 }
 
+static enum sq_stmt sweep_stmt(enum delivery_state from, const struct rules_sweep *sweep)
+{
+	if (from == DELIVERY_PENDING)
+		return SQ_SWEEP_PENDING;
+	return sweep->to == DELIVERY_PENDING ? SQ_RELEASE : SQ_SWEEP_PARKED;
+}
+
 /* Moves rows of one state, as many as limit leaves room for. */
 static int sweep_state(struct store_sqlite *s, struct sq_hook *hook, struct store_webhook_sweep *q,
 		const struct rules_sweep *sweep, enum delivery_state from, struct ch_err *err)
 {
-	enum sq_stmt which = from == DELIVERY_PENDING ? SQ_SWEEP_PENDING : SQ_SWEEP_PARKED;
+	enum sq_stmt which = sweep_stmt(from, sweep);
 	enum sq_stmt any = from == DELIVERY_PENDING ? SQ_HAS_PENDING : SQ_HAS_PARKED;
 	struct rules_row row = {.state = from};
 	size_t room = q->in.limit - q->out.moved;
@@ -173,11 +197,12 @@ static int sweep_state(struct store_sqlite *s, struct sq_hook *hook, struct stor
 	if (room > 0) {
 		rules_sweep_apply(sweep, q->in.now_ms, &row);
 		sq_bind_int(&s->conn, which, 1, hook->number);
-		sq_bind_int(&s->conn, which, 2, (int64_t)row.state);
+		sq_bind_int(&s->conn, which, 2, which == SQ_RELEASE ? row.tries : (int64_t)row.state);
 		sq_bind_int(&s->conn, which, 3, row.due_ms + row.finished_ms);
 		sq_bind_text(&s->conn, which, 4, row.reason);
 		sq_bind_int(&s->conn, which, 5, room > INT64_MAX ? INT64_MAX : (int64_t)room);
 		rc = sq_run(&s->conn, which, "move the deliveries", err);
+		CH_CRASH_POINT(sweep_inside);
 		if (rc != 0)
 			return rc;
 		int64_t moved = sqlite3_changes64(s->conn.db);
@@ -195,14 +220,17 @@ static int finish_sweep(struct store_sqlite *s, struct sq_hook *hook, struct ch_
 {
 	int rc;
 
-	if (!hook->needs_sweep)
+	if (hook->task == RULES_TASK_NONE)
 		return 0;
 	sq_bind_int(&s->conn, SQ_HOOK_SWEPT, 1, hook->number);
 	rc = sq_run(&s->conn, SQ_HOOK_SWEPT, doing_webhook, err);
+	CH_CRASH_POINT(sweep_finished);
 	if (rc != 0)
 		return rc;
-	hook->needs_sweep = false;
+	hook->task = RULES_TASK_NONE;
 	s->hooks.is_changed = true;
+	if (hook->settings == NULL)
+		sq_hook_forget(&s->hooks, hook);
 	return 0;
 }
 
@@ -210,20 +238,36 @@ int sq_webhook_sweep(struct store_sqlite *s, struct store_request *r, struct ch_
 {
 	static const struct webhook deleted = {.deleted = true};
 	struct store_webhook_sweep *q = &r->u.webhook_sweep;
-	struct sq_hook *hook = sq_hook_find(&s->hooks, &q->in.id);
+	struct sq_hook *hook = NULL;
 	struct rules_sweep sweep;
-	int rc;
+	int rc = sq_hook_get(&s->hooks, &s->conn, &q->in.id, &hook, err);
 
+	if (rc != 0)
+		return rc;
 	if (hook == NULL)
 		return refuse(r, CH_ENOENT, "there is no such webhook");
-	if (!rules_sweep_decide(hook->settings == NULL ? &deleted : hook->settings, &sweep))
+	if (!rules_sweep_decide(hook->settings == NULL ? &deleted : hook->settings, hook->task, &sweep))
 		return finish_sweep(s, hook, err);
-	rc = sweep_state(s, hook, q, &sweep, DELIVERY_PENDING, err);
+	rc = sweep.takes_pending ? sweep_state(s, hook, q, &sweep, DELIVERY_PENDING, err) : 0;
 	if (rc == 0 && sweep.takes_parked)
 		rc = sweep_state(s, hook, q, &sweep, DELIVERY_PARKED, err);
+	q->out.released = sweep.to == DELIVERY_PENDING && q->out.moved > 0;
 	if (rc == 0 && !q->out.more)
 		rc = finish_sweep(s, hook, err);
 	return rc;
+}
+
+static void bind_receiver(struct sq_conn *c, const struct rules_receiver *r)
+{
+	bool has_streak = r->streak.since_ms != 0;
+
+	sq_bind_int(c, SQ_LEDGER_SET, 8, r->quiet_until_ms);
+	sq_bind_int(c, SQ_LEDGER_SET, 9, r->quiet_status);
+	sq_bind_int(c, SQ_LEDGER_SET, 10, r->streak.since_ms);
+	sq_bind_int(c, SQ_LEDGER_SET, 11, r->streak.attempts);
+	sq_bind_blob(c, SQ_LEDGER_SET, 12, has_streak ? r->streak.delivery.b : NULL,
+			sizeof(r->streak.delivery.b));
+	sq_bind_int(c, SQ_LEDGER_SET, 13, r->streak.has_others);
 }
 
 int sq_ledgers_write(struct store_sqlite *s, struct ch_err *err)
@@ -239,6 +283,7 @@ int sq_ledgers_write(struct store_sqlite *s, struct ch_err *err)
 		sq_bind_int(c, SQ_LEDGER_SET, 5, hook->counts.failed);
 		sq_bind_int(c, SQ_LEDGER_SET, 6, hook->counts.parked);
 		sq_bind_int(c, SQ_LEDGER_SET, 7, hook->counts.canceled);
+		bind_receiver(c, &hook->receiver);
 		rc = sq_run(c, SQ_LEDGER_SET, "store the counts", err);
 	}
 	return rc;
@@ -302,16 +347,34 @@ static bool are_sane(const struct ledger *l)
 	       sq_is_sane(l->failed) && sq_is_sane(l->parked) && sq_is_sane(l->canceled);
 }
 
+/* Six columns from at on. */
+static int read_receiver(
+		struct sq_conn *c, enum sq_stmt which, int at, struct rules_receiver *ret, struct ch_err *err)
+{
+	struct rules_receiver r = {
+			.quiet_until_ms = sq_int(c, which, at),
+			.streak.since_ms = sq_int(c, which, at + 2),
+			.streak.attempts = sq_int(c, which, at + 3),
+			.streak.has_others = sq_int(c, which, at + 5) != 0,
+	};
+
+	if (!sq_enum(c, which, at + 1, INT_MAX, &r.quiet_status) || !sq_is_sane(r.quiet_until_ms) ||
+			!sq_is_sane(r.streak.since_ms) || !sq_is_sane(r.streak.attempts) ||
+			(r.streak.since_ms != 0 && !sq_id(c, which, at + 4, &r.streak.delivery)))
+		return sq_damaged("what is kept about a receiver can't be", err);
+	*ret = r;
+	return 0;
+}
+
 int sq_hook_row_read(struct sq_conn *c, enum sq_stmt which, struct sq_hook_row *ret, struct ch_err *err)
 {
 	struct sq_hook_row row = {
 			.number = sq_int(c, which, 0),
-			.needs_sweep = sq_int(c, which, 12) != 0,
 			.counts = read_counts(c, which, 13),
-			.extra = sq_int(c, which, 19),
+			.extra = sq_int(c, which, 25),
 	};
 	struct webhook *w = &row.webhook;
-	int rc = 0;
+	int task = 0, rc = 0;
 
 	webhook_init(w);
 	w->account = sq_int(c, which, 2);
@@ -323,6 +386,11 @@ int sq_hook_row_read(struct sq_conn *c, enum sq_stmt which, struct sq_hook_row *
 		rc = sq_damaged("a webhook has no id", err);
 	else if (!sq_is_sane(w->revision) || !are_sane(&row.counts))
 		rc = sq_damaged("a webhook's counts can't be", err);
+	else if (!sq_enum(c, which, 12, RULES_TASK_COUNT, &task))
+		rc = sq_damaged("what a webhook's deliveries have to do can't be", err);
+	else
+		rc = read_receiver(c, which, 19, &row.receiver, err);
+	row.task = (enum rules_task)task;
 	if (rc == 0 && !w->deleted)
 		rc = read_settings(c, which, w, err);
 	if (rc == 0 && read_texts(c, which, w) != 0)

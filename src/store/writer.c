@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/crash_point.h"
 
 static struct store_request *request_of(struct ch_list *n)
 {
@@ -154,6 +155,7 @@ void store_writer_look(struct store_writer *w, bool even_early)
 /* A batch may hold a sweep and the change that called for it; each is asked on its own. */
 static void after_own(struct store_writer *w, struct store_request *r)
 {
+	CH_CRASH_POINT(sweep_between);
 	if (r->result != 0)
 		look_later(w);
 	store_request_fini(r);
@@ -197,6 +199,7 @@ void store_writer_run(struct store_writer *w, struct store_request *const *reque
 			w->watcher.committed(w->watcher.ctx, requests, n);
 		queue_sweeps_after(w, requests, n);
 	}
+	CH_CRASH_POINT(news_given);
 	ch_list_init(&answers);
 	for (size_t i = 0; i < n; i++) {
 		if (is_own(requests[i]))

@@ -190,6 +190,7 @@ void ask_attempt(const struct bed *b, struct store_request *r, const struct deli
 	store_request_init(r, STORE_ATTEMPT, NULL, NULL);
 	a->in.account = d->account;
 	a->in.webhook_id = d->webhook_id;
+	a->in.round = d->round;
 	a->in.attempt.id = id_of('t', attempt);
 	a->in.attempt.delivery_id = d->id;
 	a->in.attempt.started_ms = b->clock.wall.ms;
@@ -204,6 +205,23 @@ void ask_attempt(const struct bed *b, struct store_request *r, const struct deli
 		a->in.next.due_ms = b->clock.wall.ms + 5000;
 	if (next == DELIVERY_DELIVERED || next == DELIVERY_FAILED)
 		a->in.next.finished_ms = b->clock.wall.ms;
+}
+
+void ask_resend(const struct bed *b, struct store_request *r, const struct id *id)
+{
+	store_request_init(r, STORE_RESEND, NULL, NULL);
+	r->u.resend.in.account = ACCOUNT;
+	r->u.resend.in.id = *id;
+	r->u.resend.in.now_ms = b->clock.wall.ms;
+}
+
+void ask_probe(struct store_request *r, unsigned webhook, const struct id *last)
+{
+	store_request_init(r, STORE_PROBE, NULL, NULL);
+	r->u.probe.in.webhook_id = id_of('w', webhook);
+	r->u.probe.in.has_last = last != NULL;
+	if (last != NULL)
+		r->u.probe.in.last = *last;
 }
 
 void ask_claim(const struct bed *b, struct store_request *r, unsigned webhook, size_t limit)
@@ -328,6 +346,25 @@ enum delivery_state state_of(const struct bed *b, const struct id *id)
 
 	delivery_fini(&d);
 	return state;
+}
+
+struct lane_row lane_of(const struct bed *b, unsigned webhook)
+{
+	struct lane_row found = {.next_due_ms = -2};
+	struct id id = id_of('w', webhook);
+	struct store_request r;
+
+	store_request_init(&r, STORE_LANES, NULL, NULL);
+	assert_int_equal(serve(b, &r), 0);
+	for (size_t i = 0; i < r.u.lanes.out.count; i++) {
+		const struct store_lane *row = &r.u.lanes.out.rows[i];
+
+		if (id_equal(&row->webhook.id, &id))
+			found = (struct lane_row){row->next_due_ms, row->pending, row->quiet_until_ms,
+					row->quiet_status};
+	}
+	store_request_fini(&r);
+	return found;
 }
 
 size_t sweep_all(const struct bed *b, unsigned webhook, size_t limit)

@@ -81,6 +81,9 @@ void ask_sweep(const struct bed *b, struct store_request *r, unsigned n, size_t 
 /* An attempt at the delivery d, a copy of what the put gave. */
 void ask_attempt(const struct bed *b, struct store_request *r, const struct delivery *d, unsigned attempt,
 		enum delivery_state next);
+/* Of ACCOUNT. */
+void ask_resend(const struct bed *b, struct store_request *r, const struct id *id);
+void ask_probe(struct store_request *r, unsigned webhook, const struct id *last); /* NULL: none */
 void ask_claim(const struct bed *b, struct store_request *r, unsigned webhook, size_t limit);
 void ask_list(struct store_request *r, size_t limit);
 
@@ -97,6 +100,12 @@ struct delivery make_delivery(const struct bed *b, unsigned call);
 struct ledger ledger_of(const struct bed *b, int64_t account);
 struct delivery delivery_of(const struct bed *b, const struct id *id);
 enum delivery_state state_of(const struct bed *b, const struct id *id);
+/* What STORE_LANES says of a webhook; next_due_ms -2: it is not there. */
+struct lane_row {
+	int64_t next_due_ms, pending, quiet_until_ms;
+	int quiet_status;
+};
+struct lane_row lane_of(const struct bed *b, unsigned webhook);
 size_t sweep_all(const struct bed *b, unsigned webhook, size_t limit); /* how many moved */
 
 void assert_ledger(const struct bed *b, int64_t account, int64_t pending, int64_t delivered, int64_t failed,
@@ -110,6 +119,10 @@ int contract_attempts(void);
 int contract_claims(void);
 int contract_lists(void);
 int contract_batches(void);
+int contract_rounds(void);
+int contract_releases(void);
+int contract_receivers(void);
+int contract_probes(void);
 int contract_model(void);
 int test_due(void);
 int test_open(void);

@@ -4,7 +4,7 @@
 #include "../unit/nth_alloc.h"
 #include "dump.h"
 
-#define MANY 8
+#define MANY 9
 #define DUMP_CALLS 8
 #define DUMP_WEBHOOKS 8
 
@@ -118,6 +118,7 @@ static void ask_everything(const struct bed *b, struct store_request *r, const s
 	ask_sweep(b, &r[6], 3, 2);
 	store_request_init(&r[7], STORE_ACCOUNT_CREATE, NULL, NULL);
 	strcpy(r[7].u.account_create.in.account.id, "new");
+	ask_resend(b, &r[8], &d->id);
 }
 
 static void assert_untouched(const struct store_request *r, int code)
@@ -130,6 +131,7 @@ static void assert_untouched(const struct store_request *r, int code)
 	assert_null(r[0].u.call_put.out.deliveries);
 	assert_int_equal(r[4].u.webhook_update.in.webhook.revision, 1);
 	assert_int_equal(r[6].u.webhook_sweep.out.moved, 0);
+	assert_null(r[8].u.resend.out.news);
 }
 
 static size_t count_accounts(const struct bed *b)
@@ -159,7 +161,8 @@ static void assert_done(const struct bed *b, struct store_request *r)
 	assert_int_equal(r[0].u.call_put.out.delivery_count, 3);
 	assert_int_equal(r[1].u.call_put.out.delivery_count, 3);
 	assert_int_equal(r[6].u.webhook_sweep.out.moved, 2);
-	assert_ledger(b, ACCOUNT, 13, 1, 0, 0, 2);
+	assert_int_equal(r[8].u.resend.out.news->round, 1);
+	assert_ledger(b, ACCOUNT, 14, 0, 0, 0, 2);
 	assert_int_equal(count_accounts(b), 1);
 }
 

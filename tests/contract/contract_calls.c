@@ -199,6 +199,27 @@ static void if_match_guards(void **state)
 	get_body(b, 1, 3, second, sizeof(second));
 }
 
+static void if_none_match_guards(void **state)
+{
+	struct bed *b = *state;
+	struct call_spec spec = {.call = 1, .status = CALL_IN_PROGRESS};
+	char first[256], now[256];
+	struct store_request r;
+
+	for (int i = 0; i < 2; i++) {
+		ask_put(b, &r, &spec);
+		r.u.call_put.in.if_none_match_any = true;
+		assert_int_equal(serve_drop(b, &r), i == 0 ? 0 : CH_EPRECOND);
+	}
+	get_body(b, 1, 1, first, sizeof(first));
+	spec.note = 1;
+	ask_put(b, &r, &spec);
+	r.u.call_put.in.if_none_match_any = true;
+	assert_int_equal(serve_drop(b, &r), CH_EPRECOND);
+	get_body(b, 1, 1, now, sizeof(now));
+	assert_string_equal(now, first);
+}
+
 struct wish {
 	call_status_set statuses;
 	unsigned agents[2];
@@ -347,6 +368,7 @@ int contract_calls(void)
 					a_delivery_is_made_as_the_call_says, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(created_is_kept_for_ever, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(if_match_guards, bed_setup, bed_teardown),
+			cmocka_unit_test_setup_teardown(if_none_match_guards, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(webhooks_get_what_they_want, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(
 					a_call_is_news_for_its_own_account_only, bed_setup, bed_teardown),

@@ -176,8 +176,8 @@ static int64_t lane_due(const struct store_request *r, unsigned webhook)
 	struct id id = id_of('w', webhook);
 
 	for (size_t i = 0; i < r->u.lanes.out.count; i++) {
-		if (id_equal(&r->u.lanes.out.webhooks[i].id, &id))
-			return r->u.lanes.out.next_due_ms[i];
+		if (id_equal(&r->u.lanes.out.rows[i].webhook.id, &id))
+			return r->u.lanes.out.rows[i].next_due_ms;
 	}
 	return -2;
 }

@@ -285,20 +285,23 @@ struct sweep_case {
 	bool enabled;
 	bool more;
 	bool sweeps;
+	bool release;
 };
 
 static const struct sweep_case sweep_cases[] = {
-		{STORE_WEBHOOK_UPDATE, 0, false, false, true},
-		{STORE_WEBHOOK_UPDATE, 0, true, false, false},
-		{STORE_WEBHOOK_UPDATE, CH_ECONFLICT, false, false, false},
-		{STORE_WEBHOOK_DELETE, 0, false, false, true},
-		{STORE_WEBHOOK_DELETE, CH_ENOENT, false, false, false},
-		{STORE_WEBHOOK_SWEEP, 0, false, true, true},
-		{STORE_WEBHOOK_SWEEP, 0, false, false, false},
-		{STORE_WEBHOOK_SWEEP, CH_EIO, false, true, false},
-		{STORE_WEBHOOK_CREATE, 0, false, false, false},
-		{STORE_CALL_PUT, 0, false, false, false},
-		{STORE_LEDGER, 0, false, false, false},
+		{STORE_WEBHOOK_UPDATE, 0, false, false, true, false},
+		{STORE_WEBHOOK_UPDATE, 0, true, false, false, false},
+		{STORE_WEBHOOK_UPDATE, 0, true, false, true, true},
+		{STORE_WEBHOOK_UPDATE, CH_ECONFLICT, true, false, false, true},
+		{STORE_WEBHOOK_UPDATE, CH_ECONFLICT, false, false, false, false},
+		{STORE_WEBHOOK_DELETE, 0, false, false, true, false},
+		{STORE_WEBHOOK_DELETE, CH_ENOENT, false, false, false, false},
+		{STORE_WEBHOOK_SWEEP, 0, false, true, true, false},
+		{STORE_WEBHOOK_SWEEP, 0, false, false, false, false},
+		{STORE_WEBHOOK_SWEEP, CH_EIO, false, true, false, false},
+		{STORE_WEBHOOK_CREATE, 0, false, false, false, false},
+		{STORE_CALL_PUT, 0, false, false, false, false},
+		{STORE_LEDGER, 0, false, false, false, false},
 };
 
 static void sweeps_follow_what_calls_for_them(void **state)
@@ -315,6 +318,7 @@ static void sweeps_follow_what_calls_for_them(void **state)
 		if (c->kind == STORE_WEBHOOK_UPDATE) {
 			r.u.webhook_update.in.webhook.id = webhook;
 			r.u.webhook_update.in.webhook.enabled = c->enabled;
+			r.u.webhook_update.in.release = c->release;
 		} else if (c->kind == STORE_WEBHOOK_DELETE) {
 			r.u.webhook_delete.in.id = webhook;
 		} else if (c->kind == STORE_WEBHOOK_SWEEP) {

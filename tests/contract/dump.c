@@ -71,10 +71,13 @@ static void add_delivery(const struct bed *b, struct ch_buf *out, const struct d
 	ch_buf_adds(out, "delivery");
 	add_id(out, &d->webhook_id);
 	add_id(out, &d->call_id);
-	ch_buf_addf(out, " v%lld %s %s tries %d attempts %d created %lld due %lld finished %lld (%s)",
+	ch_buf_addf(out,
+			" v%lld %s %s round %d was delivered %d tries %d attempts %d created %lld due %lld "
+			"finished %lld (%s)",
 			(long long)d->version, call_status_name(d->call_status),
-			delivery_state_name(d->state), d->tries, d->attempts, (long long)d->created_ms,
-			(long long)d->due_ms, (long long)d->finished_ms, d->reason == NULL ? "-" : d->reason);
+			delivery_state_name(d->state), d->round, d->was_delivered, d->tries, d->attempts,
+			(long long)d->created_ms, (long long)d->due_ms, (long long)d->finished_ms,
+			d->reason == NULL ? "-" : d->reason);
 	add_attempts(b, out, d->account, &d->id);
 	ch_buf_adds(out, "\n");
 }
@@ -119,6 +122,35 @@ static void add_claim(const struct bed *b, struct ch_buf *out, unsigned webhook)
 	store_request_fini(&r);
 }
 
+static void add_lane(const struct bed *b, struct ch_buf *out, unsigned webhook)
+{
+	struct lane_row l = lane_of(b, webhook);
+
+	ch_buf_addf(out, "lane w%u next %lld pending %lld quiet %lld %d\n", webhook, (long long)l.next_due_ms,
+			(long long)l.pending, (long long)l.quiet_until_ms, l.quiet_status);
+}
+
+/* Two in a row, so that the second has a last one to avoid. */
+static void add_probes(const struct bed *b, struct ch_buf *out, unsigned webhook)
+{
+	struct id last = {{0}};
+
+	ch_buf_addf(out, "probes w%u", webhook);
+	for (int i = 0; i < 2; i++) {
+		struct store_request r;
+
+		ask_probe(&r, webhook, i == 0 ? NULL : &last);
+		assert_int_equal(serve(b, &r), 0);
+		if (r.u.probe.out.has_row) {
+			last = r.u.probe.out.row.id;
+			add_id(out, &r.u.probe.out.row.call_id);
+			ch_buf_addf(out, "[%zu]", r.u.probe.out.row.body->len);
+		}
+		store_request_fini(&r);
+	}
+	ch_buf_adds(out, "\n");
+}
+
 static void add_sweeps(const struct bed *b, struct ch_buf *out)
 {
 	struct store_request r;
@@ -145,8 +177,11 @@ char *dump(const struct bed *b, unsigned calls, unsigned webhooks)
 		add_webhooks(b, &out, account);
 		add_deliveries(b, &out, account);
 	}
-	for (unsigned i = 0; i < webhooks; i++)
+	for (unsigned i = 0; i < webhooks; i++) {
 		add_claim(b, &out, i);
+		add_lane(b, &out, i);
+		add_probes(b, &out, i);
+	}
 	add_sweeps(b, &out);
 	all = ledger_of(b, 0);
 	ch_buf_adds(&out, "all");

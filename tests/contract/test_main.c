@@ -18,6 +18,10 @@ int main(void)
 		failed += contract_claims();
 		failed += contract_lists();
 		failed += contract_batches();
+		failed += contract_rounds();
+		failed += contract_releases();
+		failed += contract_receivers();
+		failed += contract_probes();
 	}
 	failed += contract_model();
 	failed += test_due();

@@ -63,6 +63,7 @@ struct parcel {
 	int64_t due_ms;
 	int tries;
 	int sends;
+	bool is_probe; /* the latest send */
 	unsigned life; /* of the process that sent it last */
 	int64_t busy_until_mono_ms; /* in that life */
 	unsigned accepted_in_life; /* 0: never answered 2xx */

@@ -137,15 +137,18 @@ static void advance(struct world *w, int64_t ms)
 
 static void mark_waiting(struct world *w)
 {
+	static const enum lane_line quick[] = {LINE_QUICK_FIRST, LINE_QUICK_MORE};
 	w->waiting = 0;
 	for (int i = 0; i < w->hook_count; i++) {
 		w->hooks[i].is_waiting = false;
 		w->hooks[i].sent_in_turn = 0;
 	}
-	CH_LIST_FOREACH (&w->engine->ring, it, next) {
-		struct lane *l = CH_CONTAINER_OF(it, struct lane, ring);
-		sim_hook(w, &l->webhook.id)->is_waiting = true;
-		w->waiting++;
+	for (int i = 0; i < 2; i++) {
+		CH_LIST_FOREACH (&w->engine->rings[quick[i]], it, next) {
+			struct lane *l = CH_CONTAINER_OF(it, struct lane, ring);
+			sim_hook(w, &l->webhook.id)->is_waiting = true;
+			w->waiting++;
+		}
 	}
 }
 

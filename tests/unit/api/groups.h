@@ -11,5 +11,7 @@ int group_webhooks(void);
 int group_deliveries(void);
 int group_operations(void);
 int group_flight(void);
+int group_switch(void);
+int group_waits(void);
 
 #endif

@@ -102,6 +102,20 @@ static void if_none_match_gives_304(void **state)
 	answer_fini(&a);
 }
 
+static void if_none_match_guards_what_is_there(void **state)
+{
+	struct api_rig *r = *state;
+	put_status(r, PATH_1, "If-None-Match: \"x\"\r\n", record_json(CALL_1, NULL, NULL), 400);
+	put_status(r, PATH_1, "If-None-Match:\r\n", record_json(CALL_1, NULL, NULL), 400);
+	put_status(r, PATH_1, "If-None-Match: *\r\n", record_json(CALL_1, NULL, NULL), 201);
+	put_status(r, PATH_1, "If-None-Match: *\r\n", record_json(CALL_1, NULL, NULL), 412);
+	put_status(r, PATH_1, "If-None-Match: *\r\n", record_json(CALL_1, NULL, "two"), 412);
+	put_status(r, PATH_1, "If-Match: *\r\nIf-None-Match: *\r\n", record_json(CALL_1, NULL, "two"), 412);
+	struct answer a = api_ask(r, "GET", PATH_1, KEY_A, NULL);
+	assert_null(strstr(a.body, "two"));
+	answer_fini(&a);
+}
+
 static void if_match_guards_against_a_stale_writer(void **state)
 {
 	struct api_rig *r = *state;
@@ -303,6 +317,7 @@ int group_calls(void)
 			TEST(the_canonical_body_is_answered_and_served),
 			TEST(if_none_match_gives_304),
 			TEST(if_match_guards_against_a_stale_writer),
+			TEST(if_none_match_guards_what_is_there),
 			TEST(a_final_call_does_not_go_back),
 			TEST(broken_records_are_named_member_by_member),
 			TEST(what_is_asked_wrongly_is_refused),

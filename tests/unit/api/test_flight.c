@@ -76,6 +76,7 @@ static int setup(void **state)
 	struct flight *f = calloc(1, sizeof(*f));
 	struct api_rig *r = &f->r;
 	struct ch_err err;
+	f->fd = -1;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	rig_init(&r->rig);
 	assert_int_equal(network_parse("127.0.0.0/8", 11, &r->loopback), 0);
@@ -157,8 +158,38 @@ static void a_delivery_in_flight_is_shown_as_delivering(void **state)
 	json_decref(json);
 	struct answer a = api_ask(&f->r, "GET", "/metrics", "", NULL);
 	assert_non_null(strstr(a.body, "\ncallhook_in_flight 1\n"));
-	assert_non_null(strstr(a.body, "\ncallhook_lanes 1\n"));
+	assert_non_null(strstr(a.body, "\ncallhook_lanes{state=\"DISABLED\"} 1\n"));
+	assert_non_null(strstr(a.body, "\ncallhook_lanes{state=\"READY\"} 0\n"));
 	answer_fini(&a);
+}
+
+static void ready_says(struct flight *f, const char *words)
+{
+	json_t *json = api_json(&f->r, "GET", "/readyz", NULL, 200);
+	assert_string_equal(json_text(json, "status"), "ok");
+	assert_non_null(strstr(json_text(json, "sending"), words));
+	json_decref(json);
+}
+
+/* What is accepted waits safely, so whoever routes by readiness must not take the way in away. */
+static void ready_stays_ready_while_nothing_can_be_sent(void **state)
+{
+	struct flight *f = *state;
+	struct engine_stats *stats = (struct engine_stats *)(uintptr_t)worker_stats(f->worker);
+	/* A loop that runs says it itself. */
+	worker_stop(f->worker, 0);
+	ready_says(f, "ok");
+	atomic_store(&stats->is_refused, 1);
+	ready_says(f, "refuses");
+	atomic_store(&stats->is_outage, 1);
+	ready_says(f, "our own line");
+	struct answer a = api_ask(&f->r, "GET", "/metrics", "", NULL);
+	assert_non_null(strstr(a.body, "\ncallhook_outage 1\n"));
+	assert_non_null(strstr(a.body, "\ncallhook_results_refused 1\n"));
+	answer_fini(&a);
+	atomic_store(&stats->is_refused, 0);
+	atomic_store(&stats->is_outage, 0);
+	ready_says(f, "ok");
 }
 
 int group_flight(void)
@@ -166,6 +197,8 @@ int group_flight(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test_setup_teardown(
 					a_delivery_in_flight_is_shown_as_delivering, setup, teardown),
+			cmocka_unit_test_setup_teardown(
+					ready_stays_ready_while_nothing_can_be_sent, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("flight", tests, NULL, NULL);
 }

@@ -580,6 +580,52 @@ static void out_of_descriptors_accepting_pauses_and_goes_on(void **state)
 	client_close(&c);
 }
 
+/* Every number below the limit is taken: what the process opens next is refused. */
+static void take_all_descriptors(struct rlimit *ret_before)
+{
+	int next = dup(0);
+	assert_true(next >= 0);
+	close(next);
+	getrlimit(RLIMIT_NOFILE, ret_before);
+	struct rlimit none = {.rlim_cur = (rlim_t)next, .rlim_max = ret_before->rlim_max};
+	setrlimit(RLIMIT_NOFILE, &none);
+}
+
+static void out_of_descriptors_the_longest_idle_makes_room(void **state)
+{
+	struct echo *e = *state;
+	struct rlimit before;
+	struct client c[4];
+	for (int i = 0; i < 3; i++) {
+		client_open(&c[i], &e->rig);
+		client_sends(&c[i], "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+		struct answer a = client_read(&c[i], false);
+		assert_int_equal(a.status, 200);
+		answer_fini(&a);
+	}
+	e->hold = true;
+	client_sends(&c[0], "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (e->held_count < 1)
+		rig_turn(&e->rig);
+	e->hold = false;
+	client_open(&c[3], &e->rig);
+	take_all_descriptors(&before);
+	client_sends(&c[3], "GET /c HTTP/1.1\r\nHost: x\r\n\r\n");
+	struct answer a = client_read(&c[3], false);
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_string_equal(a.body, "GET /c ? ");
+	answer_fini(&a);
+	client_wait_closed(&c[1]);
+	assert_int_equal(http_server_connections(e->rig.server), 3);
+	assert_false(c[0].is_closed || c[2].is_closed);
+	echo_reply(e->held[0]);
+	a = client_read(&c[0], false);
+	assert_int_equal(a.status, 200);
+	answer_fini(&a);
+	for (int i = 0; i < 4; i++)
+		client_close(&c[i]);
+}
+
 static void an_address_in_use_is_named(void **state)
 {
 	struct echo *e = *state;
@@ -660,6 +706,7 @@ int group_http_server(void)
 			TEST(a_stream_whose_reader_leaves_is_told_so),
 			TEST(beyond_the_limit_the_longest_idle_makes_room),
 			TEST(out_of_descriptors_accepting_pauses_and_goes_on),
+			TEST(out_of_descriptors_the_longest_idle_makes_room),
 			TEST(an_address_in_use_is_named),
 			TEST(any_allocation_may_fail),
 	};

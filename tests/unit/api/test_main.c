@@ -13,5 +13,7 @@ int main(void)
 	failed += group_deliveries();
 	failed += group_operations();
 	failed += group_flight();
+	failed += group_switch();
+	failed += group_waits();
 	return failed;
 }

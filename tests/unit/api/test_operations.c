@@ -22,6 +22,7 @@ static void readiness_follows_the_store_and_the_stop(void **state)
 	struct api_rig *r = *state;
 	struct answer a = api_ask(r, "GET", "/readyz", "", NULL);
 	assert_int_equal(a.status, 200);
+	assert_string_equal(a.body, "{\"status\":\"ok\",\"sending\":\"ok\"}");
 	answer_fini(&a);
 	static const struct {
 		int code;
@@ -107,6 +108,19 @@ static void metrics_are_prometheus_text(void **state)
 			"callhook_attempt_duration_seconds_bucket{le=\"+Inf\"} 0",
 			"callhook_attempt_duration_seconds_count 0",
 			"callhook_in_flight 0",
+			"callhook_slow_in_flight 0",
+			"callhook_probes_in_flight 0",
+			"callhook_results_waiting 0",
+			"callhook_results_refused 0",
+			"callhook_outage 0",
+			"callhook_outages_total 0",
+			"callhook_lanes{state=\"READY\"} 0",
+			"callhook_lanes{state=\"DISABLED\"} 0",
+			"callhook_lane_deaths_total 0",
+			"callhook_lane_suspensions_total 0",
+			"callhook_probes_total 0",
+			"callhook_webhooks_switched_off_total 0",
+			"callhook_deliveries_resent_total 0",
 			"callhook_store_writable 1",
 			PUT_LINE,
 			"callhook_api_requests_total{method=\"\",route=\"\",class=\"4xx\"} 1",

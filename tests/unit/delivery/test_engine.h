@@ -6,10 +6,13 @@
 #define CH_TESTS_ENGINE_H
 
 int engine_claim_tests(void);
+int engine_dead_tests(void);
 int engine_hooks_tests(void);
 int engine_memory_tests(void);
 int engine_results_tests(void);
+int engine_outage_tests(void);
 int engine_ring_tests(void);
+int engine_slots_tests(void);
 int worker_tests(void);
 
 #endif

@@ -203,6 +203,7 @@ static void without_retry_after_the_pause_doubles(void **state)
 	struct rig *r = *state;
 	rig_hook(r, 0);
 	rig_start(r);
+	rig_widen(r, 0);
 	r->replies[0].status = 429;
 	rig_put(r, 0, 8);
 	rig_advance(r, 29000);
@@ -295,6 +296,7 @@ static void many_refused_results_are_all_written(void **state)
 	struct rig *r = *state;
 	rig_hook(r, 0);
 	rig_start(r);
+	rig_widen(r, 0);
 	rig_put(r, 0, 20);
 	rig_run(r);
 	assert_int_equal(r->send_count, 20);

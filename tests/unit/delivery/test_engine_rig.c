@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "delivery/engine_core.h"
 
 struct id rig_hook_id(int n)
 {
@@ -102,6 +103,15 @@ static void tell_deliveries(struct rig *r, struct store_call_put *put)
 	put->out.deliveries = NULL;
 }
 
+static void tell_resend(struct rig *r, struct store_resend *q)
+{
+	if (!r->engine || r->holds_news)
+		return;
+	engine_resend(r->engine, q->out.news);
+	ch_free(q->out.news);
+	q->out.news = NULL;
+}
+
 static void on_committed(void *ctx, struct store_request *const *requests, size_t n)
 {
 	struct rig *r = ctx;
@@ -115,6 +125,10 @@ static void on_committed(void *ctx, struct store_request *const *requests, size_
 			tell(r, &q->u.webhook_update.in.webhook);
 		else if (q->kind == STORE_CALL_PUT)
 			tell_deliveries(r, &q->u.call_put);
+		else if (q->kind == STORE_RESEND)
+			tell_resend(r, &q->u.resend);
+		else if (q->kind == STORE_WEBHOOK_SWEEP && q->u.webhook_sweep.out.released && r->engine)
+			engine_due(r->engine, &q->u.webhook_sweep.in.id);
 		else if (q->kind == STORE_WEBHOOK_DELETE && r->engine && !r->holds_news) {
 			struct webhook gone;
 			webhook_init(&gone);
@@ -282,6 +296,15 @@ void rig_hook_delete(struct rig *r, int n)
 	commit(r, q);
 }
 
+void rig_resend(struct rig *r, const struct id *delivery)
+{
+	struct store_request *q = ask(r, STORE_RESEND);
+	q->u.resend.in.account = 1;
+	q->u.resend.in.id = *delivery;
+	q->u.resend.in.now_ms = r->clock.wall.ms;
+	commit(r, q);
+}
+
 void rig_hook(struct rig *r, int n)
 {
 	struct webhook w;
@@ -367,6 +390,16 @@ void rig_advance(struct rig *r, int64_t ms)
 
 /* ---- questions ---- */
 
+void rig_widen(struct rig *r, int n)
+{
+	struct id id = rig_hook_id(n);
+	struct lane *l = engine_lane(r->engine, &id);
+	assert_non_null(l);
+	l->window.size = l->window.limit;
+	lane_note_time(l, 1);
+	engine_replan(r->engine, l);
+}
+
 struct lane_info rig_lane(struct rig *r, int n)
 {
 	struct lane_info info = {0};
@@ -398,6 +431,21 @@ struct delivery rig_newest(struct rig *r)
 	assert_int_equal(q.result, 0);
 	assert_int_equal(q.u.delivery_list.out.count, 1);
 	struct delivery d = q.u.delivery_list.out.rows[0];
+	d.reason = NULL;
+	store_request_fini(&q);
+	return d;
+}
+
+struct delivery rig_delivery(struct rig *r, const struct id *id)
+{
+	struct store_request q;
+	store_request_init(&q, STORE_DELIVERY_GET, NULL, NULL);
+	q.u.delivery_get.in.account = 1;
+	q.u.delivery_get.in.id = *id;
+	q.u.delivery_get.in.attempt_limit = 1;
+	r->fault->ops->read(r->reader, &q);
+	assert_int_equal(q.result, 0);
+	struct delivery d = q.u.delivery_get.out.delivery;
 	d.reason = NULL;
 	store_request_fini(&q);
 	return d;

@@ -74,15 +74,20 @@ void rig_seal(struct rig *r, struct webhook *w, const char *secret);
 void rig_put(struct rig *r, int agent, int count); /* calls, each in a commit of its own */
 void rig_put_sized(struct rig *r, int agent, size_t body_bytes);
 
+void rig_resend(struct rig *r, const struct id *delivery);
+
 bool rig_step(struct rig *r); /* the store, the answers and the network once, no turn */
 void rig_run(struct rig *r); /* all that can be done without time */
 void rig_advance(struct rig *r, int64_t ms); /* runs through all that happens in that time */
 void rig_release_reads(struct rig *r);
 
+/* As if webhook n had answered quickly for long: its window is as wide as its concurrency. */
+void rig_widen(struct rig *r, int n);
 struct lane_info rig_lane(struct rig *r, int n);
 const struct ledger *rig_ledger(struct rig *r);
 /* The only delivery there is, or the newest. */
 struct delivery rig_newest(struct rig *r); /* without texts */
+struct delivery rig_delivery(struct rig *r, const struct id *id); /* without texts */
 int rig_sends_to(const struct rig *r, int hook);
 const char *rig_header(const struct rig_send *s, const char *line); /* the line that begins so, or NULL */
 

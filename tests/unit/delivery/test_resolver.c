@@ -1,8 +1,11 @@
 #include "test_transport_kit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/rand.h"
 #include "delivery/resolver.h"
 
 int resolver_tests(void);
@@ -187,6 +190,184 @@ static void silence_becomes_an_answer_and_holds_up_nobody(void **state)
 	end(f);
 }
 
+/* c-ares waits for both answers and would give up on AAAA after a minute. */
+static void a_server_that_drops_aaaa_does_not_hold_its_names_up(void **state)
+{
+	struct dns_entry names[] = {
+			{.name = "a.example", .addresses = {"192.0.2.1"}, .ttl = 60, .drops_v6 = true},
+			{.name = "none.example", .is_missing = true, .drops_v6 = true},
+	};
+	struct fixture *f = begin(names, 2, 60000);
+	struct ask a, none;
+	ask_wait(f, &a, "a.example");
+	assert_int_equal(a.answer.count, 1);
+	assert_first(&a, "192.0.2.1");
+	assert_int_equal(names[0].asked, 2);
+	assert_int_equal(names[0].asked_v6, 1);
+	ask_wait(f, &none, "none.example");
+	assert_string_equal(none.answer.words, "no such name");
+	f->kit.skew_ms += 61000;
+	ask_wait(f, &a, "a.example");
+	assert_first(&a, "192.0.2.1");
+	end(f);
+}
+
+static void a_name_without_a_is_not_given_up_before_aaaa_is_known(void **state)
+{
+	struct dns_entry names[] = {
+			{.name = "six.example", .v6 = "2001:db8::6", .ttl = 60, .is_v6_held = true},
+			{.name = "other.example", .addresses = {"192.0.2.1"}, .ttl = 60},
+	};
+	struct fixture *f = begin(names, 2, 60000);
+	struct ask six, other;
+	ask(f, &six, "six.example");
+	kit_until(&f->kit, &names[0].asked, 2);
+	ask_wait(f, &other, "other.example");
+	assert_int_equal(six.done, 0);
+	dns_release(&f->dns);
+	kit_until(&f->kit, &six.done, 1);
+	assert_first(&six, "2001:db8::6");
+	end(f);
+}
+
+static void an_aaaa_answer_that_comes_late_is_kept_for_the_next_look_up(void **state)
+{
+	struct dns_entry names[] = {
+			{.name = "a.example",
+					.addresses = {"192.0.2.1"},
+					.v6 = "2001:db8::1",
+					.ttl = 60,
+					.is_v6_held = true},
+			{.name = "other.example", .addresses = {"192.0.2.2"}, .ttl = 60},
+	};
+	struct fixture *f = begin(names, 2, 60000);
+	struct ask a, other;
+	ask_wait(f, &a, "a.example");
+	assert_int_equal(a.answer.count, 1);
+	dns_release(&f->dns);
+	ask_wait(f, &other, "other.example"); /* answers are read in turn, so the late one is in */
+	ask(f, &a, "a.example");
+	assert_int_equal(a.done, 1);
+	assert_int_equal(a.answer.count, 2);
+	assert_int_equal(names[0].asked, 2);
+	end(f);
+}
+
+/* The same port on two addresses, because resolv.conf knows no ports. */
+struct moving {
+	struct dns second;
+	char path[64];
+	struct resolver_conf conf;
+};
+
+static void servers_write(const struct moving *m, const char *address)
+{
+	char next[80];
+	snprintf(next, sizeof(next), "%s.next", m->path);
+	FILE *out = fopen(next, "w");
+	assert_non_null(out);
+	fprintf(out, "nameserver %s\n", address);
+	fclose(out);
+	assert_int_equal(rename(next, m->path), 0);
+}
+
+static void moving_begin(struct moving *m, struct fixture *f)
+{
+	struct ch_err err = {0};
+	snprintf(m->path, sizeof(m->path), "/tmp/callhook-resolv-XXXXXX");
+	int fd = mkstemp(m->path);
+	assert_true(fd >= 0);
+	close(fd);
+	servers_write(m, "127.0.0.1");
+	resolver_destroy(&f->resolver);
+	m->conf = (struct resolver_conf){.base = f->kit.base,
+			.clock = f->kit.conf.clock,
+			.resolv_conf = m->path,
+			.port = f->dns.port,
+			.timeout_ms = 60000,
+			.tries = 1};
+	if (resolver_create(&m->conf, &f->resolver, &err) != 0)
+		fail_msg("resolver: %s", err.text);
+}
+
+static void a_changed_resolv_conf_is_read_again(void **state)
+{
+	struct dns_entry old[] = {{.name = "a.example", .addresses = {"192.0.2.1"}, .ttl = 1},
+			{.name = "held.example", .addresses = {"192.0.2.7"}, .ttl = 1, .is_held = true}};
+	struct dns_entry new[] = {{.name = "a.example", .addresses = {"192.0.2.2"}, .ttl = 1}};
+	struct moving m;
+	struct ask a, held;
+	struct fixture *f = begin(old, 2, 0);
+	moving_begin(&m, f);
+	dns_open_beside(&m.second, &f->dns, "127.0.0.2");
+	m.second.entries = new;
+	m.second.count = 1;
+	ask_wait(f, &a, "a.example");
+	assert_first(&a, "192.0.2.1");
+	ask(f, &held, "held.example");
+	servers_write(&m, "127.0.0.2");
+	f->kit.skew_ms += 2000; /* the answer is gone, the file not looked at again */
+	ask_wait(f, &a, "a.example");
+	assert_first(&a, "192.0.2.1");
+	f->kit.skew_ms += 4000;
+	ask_wait(f, &a, "a.example");
+	assert_first(&a, "192.0.2.2");
+	assert_int_equal(held.done, 0);
+	dns_release(&f->dns);
+	kit_until(&f->kit, &held.done, 1);
+	assert_first(&held, "192.0.2.7");
+	unlink(m.path);
+	for (int i = 0; i < 3; i++) {
+		f->kit.skew_ms += 6000;
+		ask_wait(f, &a, "a.example");
+		assert_first(&a, "192.0.2.2");
+	}
+	dns_close(&m.second);
+	end(f);
+}
+
+static struct ch_rand noise;
+
+static void spoil_some(uint8_t *answer, size_t *len)
+{
+	for (uint64_t n = ch_rand_below(&noise, 6); n < 6; n++)
+		answer[2 + ch_rand_below(&noise, *len - 2)] = (uint8_t)ch_rand_below(&noise, 256);
+	if (ch_rand_below(&noise, 4) == 0)
+		*len = ch_rand_below(&noise, *len);
+}
+
+/* Whatever a name server says, the look-up ends, and the next one of another name is answered. */
+static void noise_of_a_name_server_ends_the_look_up(void **state)
+{
+	struct ch_rand_seeded seeded;
+	struct dns_entry names[] = {
+			{.name = "noise.example",
+					.aliases = {"a.noise.example"},
+					.addresses = {"192.0.2.1", "192.0.2.2", "192.0.2.3"},
+					.v6 = "2001:db8::1",
+					.spoil = spoil_some},
+			{.name = "good.example", .addresses = {"192.0.2.9"}},
+	};
+	struct fixture *f = begin(names, 2, 10);
+	ch_rand_seeded_init(&seeded, 7);
+	noise = ch_rand_seeded_of(&seeded);
+	int failed = 0;
+	for (int i = 0; i < 150; i++) {
+		struct ask a, good;
+		ask_wait(f, &a, "noise.example");
+		assert_true(a.answer.count <= RESOLVER_ADDRESSES_MAX);
+		assert_int_equal(a.answer.words != NULL, a.answer.count == 0);
+		failed += a.answer.count == 0;
+		f->kit.skew_ms += 61000;
+		if (i % 10 == 0) {
+			ask_wait(f, &good, "good.example");
+			assert_first(&good, "192.0.2.9");
+		}
+	}
+	assert_true(failed > 10 && failed < 140);
+	end(f);
+}
+
 static void a_query_under_way_may_be_left_at_the_end(void **state)
 {
 	struct dns_entry names[] = {{.name = "silent.example", .is_silent = true}};
@@ -260,6 +441,11 @@ int resolver_tests(void)
 			cmocka_unit_test(look_ups_of_one_name_share_a_question),
 			cmocka_unit_test(a_canceled_query_hears_nothing),
 			cmocka_unit_test(silence_becomes_an_answer_and_holds_up_nobody),
+			cmocka_unit_test(a_server_that_drops_aaaa_does_not_hold_its_names_up),
+			cmocka_unit_test(a_name_without_a_is_not_given_up_before_aaaa_is_known),
+			cmocka_unit_test(an_aaaa_answer_that_comes_late_is_kept_for_the_next_look_up),
+			cmocka_unit_test(a_changed_resolv_conf_is_read_again),
+			cmocka_unit_test(noise_of_a_name_server_ends_the_look_up),
 			cmocka_unit_test(a_query_under_way_may_be_left_at_the_end),
 			cmocka_unit_test(a_name_may_be_asked_for_from_its_own_answer),
 			cmocka_unit_test(the_hosts_file_is_read),

@@ -21,6 +21,7 @@ static struct ch_mono kit_mono(void *ctx)
 {
 	struct kit *k = ctx;
 	struct ch_clock c = ch_clock_system();
+	k->skew_ms += k->step_ms;
 	return (struct ch_mono){ch_clock_mono(&c).ms + k->skew_ms};
 }
 

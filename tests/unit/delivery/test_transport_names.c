@@ -351,6 +351,8 @@ static void no_descriptor_is_our_own_fault(void **state)
 		post_run(&f->kit, &p);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 		assert_outcome(&p, ATTEMPT_LOCAL);
+		assert_int_equal(p.job.attempt.connect_us, -1);
+		assert_int_equal(p.job.attempt.address.len, 0);
 		post_again(&p);
 		post_run(&f->kit, &p);
 		assert_outcome(&p, ATTEMPT_ANSWERED);

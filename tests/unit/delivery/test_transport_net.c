@@ -213,6 +213,67 @@ static void a_canceled_job_ends_as_local_wherever_it_is(void **state)
 	net_end();
 }
 
+/* The handle's last attempt left times in libcurl, which say nothing about this one. */
+static void a_canceled_attempt_tells_how_far_it_came(void **state)
+{
+	struct post p;
+	const struct attempt *a = &p.job.attempt;
+	struct net *f = net_begin(NULL, 0);
+	kit_open(&f->kit);
+	f->receiver.on_request = answer_and_close;
+	post_init(&p, "http://127.0.0.1:%u/", f->receiver.port);
+	post_run(&f->kit, &p);
+	post_again(&p);
+	post_send(&f->kit, &p);
+	f->kit.transport->cancel(f->kit.transport, &p.job);
+	post_wait(&f->kit, &p);
+	assert_outcome(&p, ATTEMPT_LOCAL);
+	assert_int_equal(a->connect_us, -1);
+	assert_int_equal(a->first_byte_us, -1);
+	assert_int_equal(a->address.len, 0);
+	for (int i = 0; i < 2; i++) {
+		f->receiver.on_request = answer_nothing;
+		f->receiver.requests = 0;
+		post_again(&p);
+		post_send(&f->kit, &p);
+		kit_until(&f->kit, &f->receiver.requests, 1);
+		f->kit.transport->cancel(f->kit.transport, &p.job);
+		post_wait(&f->kit, &p);
+		assert_outcome(&p, ATTEMPT_LOCAL);
+		assert_words(&p, "canceled");
+		assert_int_equal(p.job.reused_connection, i);
+		assert_int_equal(a->connect_us >= 0, !i);
+		assert_int_equal(a->first_byte_us, -1);
+		assert_int_equal(a->address.len, 4);
+		assert_int_equal(a->status, 0);
+		f->receiver.on_request = answer_ok;
+		post_again(&p);
+		post_run(&f->kit, &p);
+	}
+	post_fini(&p);
+	net_end();
+}
+
+static void a_clock_that_moves_while_it_is_read_ends_no_process(void **state)
+{
+	int timeouts = 0;
+	struct net *f = net_begin(NULL, 0);
+	kit_open(&f->kit);
+	f->kit.step_ms = 1;
+	for (int timeout_ms = 1; timeout_ms < 10; timeout_ms++) {
+		struct post p;
+		post_init(&p, "http://127.0.0.1:%u/", f->receiver.port);
+		p.job.timeout_ms = timeout_ms;
+		post_run(&f->kit, &p);
+		timeouts += p.job.attempt.outcome == ATTEMPT_TIMEOUT;
+		assert_true(p.job.attempt.outcome == ATTEMPT_TIMEOUT ||
+				p.job.attempt.outcome == ATTEMPT_ANSWERED);
+		post_fini(&p);
+	}
+	assert_true(timeouts > 0);
+	net_end();
+}
+
 /* done may do anything with the transport: cancel a job of the same turn, send again. */
 static struct post *victim;
 
@@ -257,6 +318,8 @@ int transport_net_tests(void)
 			cmocka_unit_test(forget_ends_the_use_of_kept_and_busy_connections),
 			cmocka_unit_test(idle_connections_are_closed),
 			cmocka_unit_test(a_canceled_job_ends_as_local_wherever_it_is),
+			cmocka_unit_test(a_canceled_attempt_tells_how_far_it_came),
+			cmocka_unit_test(a_clock_that_moves_while_it_is_read_ends_no_process),
 			cmocka_unit_test(jobs_may_be_canceled_from_done),
 	};
 	return cmocka_run_group_tests_name("transport net", tests, NULL, NULL);

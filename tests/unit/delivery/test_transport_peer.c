@@ -69,8 +69,11 @@ static void peer_reads(struct bufferevent *bev, void *ctx)
 
 static void peer_event(struct bufferevent *bev, short what, void *ctx)
 {
-	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0)
-		peer_free(ctx);
+	struct peer *p = ctx;
+	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == 0)
+		return;
+	p->of->closed++;
+	peer_free(p);
 }
 
 static void peer_written(struct bufferevent *bev, void *ctx)
@@ -129,9 +132,37 @@ void receiver_close(struct receiver *r)
 	evconnlistener_free(r->listener);
 }
 
+void receiver_narrow(struct receiver *r)
+{
+	int bytes = 4096;
+	setsockopt(evconnlistener_get_fd(r->listener), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+}
+
 void peer_send(struct peer *p, const char *text)
 {
 	bufferevent_write(p->bev, text, strlen(text));
+}
+
+void peer_send_bytes(struct peer *p, const void *data, size_t len)
+{
+	bufferevent_write(p->bev, data, len);
+}
+
+static void block_send(struct bufferevent *bev, void *ctx)
+{
+	struct peer *p = ctx;
+	size_t len = strlen(p->block);
+	p->of->pushed += len;
+	bufferevent_write(bev, p->block, len);
+}
+
+void peer_push(struct peer *p, const char *block)
+{
+	int bytes = 16384;
+	setsockopt(bufferevent_getfd(p->bev), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	p->block = block;
+	bufferevent_setcb(p->bev, peer_reads, block_send, peer_event, p);
+	block_send(p->bev, p);
 }
 
 void peer_answer(struct peer *p, int status, const char *headers, const char *body)

@@ -82,6 +82,7 @@ struct tls_receiver {
 	int fd;
 	uint16_t port;
 	bool closes; /* after each answer */
+	const char *answer; /* NULL: 200 "ok" */
 	pthread_t acceptor;
 	pthread_t threads[CONNECTIONS_MAX];
 	int connections;
@@ -114,6 +115,8 @@ static void *connection_serve(void *arg)
 	struct tls_receiver *r = c->of;
 	const char *answer = r->closes ? "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
 				       : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+	if (r->answer != NULL)
+		answer = r->answer;
 	SSL *ssl = SSL_new(r->ctx);
 	SSL_set_fd(ssl, c->fd);
 	if (SSL_accept(ssl) == 1) {
@@ -312,15 +315,18 @@ static void a_literal_needs_its_address_in_the_certificate(void **state)
 
 static void tls_before_1_2_is_refused(void **state)
 {
-	struct cert ca = authority_make();
-	struct cert leaf = cert_make("hook", "DNS:hook.example", -DAY_S, DAY_S, &ca);
-	struct fixture *f = begin(ca, leaf, TLS1_1_VERSION, true);
-	post_run(&f->kit, &f->post);
-	assert_outcome(&f->post, ATTEMPT_TLS);
-	assert_words(&f->post, "TLS handshake failed: ");
-	assert_words(&f->post, "protocol");
-	assert_int_equal(f->receiver.requests, 0);
-	end(f);
+	static const int versions[] = {TLS1_VERSION, TLS1_1_VERSION};
+	for (int i = 0; i < 2; i++) {
+		struct cert ca = authority_make();
+		struct cert leaf = cert_make("hook", "DNS:hook.example", -DAY_S, DAY_S, &ca);
+		struct fixture *f = begin(ca, leaf, versions[i], true);
+		post_run(&f->kit, &f->post);
+		assert_outcome(&f->post, ATTEMPT_TLS);
+		assert_words(&f->post, "TLS handshake failed: ");
+		assert_words(&f->post, "protocol");
+		assert_int_equal(f->receiver.requests, 0);
+		end(f);
+	}
 }
 
 static void sessions_are_resumed_until_the_endpoint_is_forgotten(void **state)
@@ -368,6 +374,30 @@ static void forgotten_tls_connections_are_not_used(void **state)
 	assert_outcome(&f->post, ATTEMPT_ANSWERED);
 	assert_false(f->post.job.reused_connection);
 	assert_int_equal(f->receiver.handshakes, 2);
+	end(f);
+}
+
+/* 4 KB behind an answer in one TLS record: libcurl has decrypted them when the next request comes. */
+static void bytes_behind_an_answer_are_not_the_next_one(void **state)
+{
+	static const char head[] = "HTTP/1.1 204 No Content\r\n\r\n";
+	static const char gone[] = "HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n";
+	char answer[sizeof(head) + 100 * sizeof(gone)];
+	struct cert ca = authority_make();
+	struct cert leaf = cert_make("hook", "DNS:hook.example", -DAY_S, DAY_S, &ca);
+	struct fixture *f = begin(ca, leaf, TLS1_3_VERSION, true);
+	size_t len = (size_t)snprintf(answer, sizeof(answer), "%s", head);
+	for (int i = 0; i < 100; i++)
+		len += (size_t)snprintf(answer + len, sizeof(answer) - len, "%s", gone);
+	f->receiver.answer = answer;
+	for (int i = 0; i < 3; i++) {
+		post_again(&f->post);
+		post_run(&f->kit, &f->post);
+		assert_outcome(&f->post, ATTEMPT_ANSWERED);
+		assert_int_equal(f->post.job.attempt.status, 204);
+		assert_false(f->post.job.reused_connection);
+	}
+	assert_int_equal(f->receiver.requests, 3);
 	end(f);
 }
 
@@ -430,6 +460,7 @@ int transport_tls_tests(void)
 			cmocka_unit_test(tls_before_1_2_is_refused),
 			cmocka_unit_test(sessions_are_resumed_until_the_endpoint_is_forgotten),
 			cmocka_unit_test(forgotten_tls_connections_are_not_used),
+			cmocka_unit_test(bytes_behind_an_answer_are_not_the_next_one),
 			cmocka_unit_test(a_plain_server_behind_https_is_a_tls_failure),
 			cmocka_unit_test(a_handshake_that_hangs_ends_at_the_connect_timeout),
 	};

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "policy/window.h"
 #include "delivery/worker.h"
 
 #define WORKERS 2
@@ -303,7 +304,7 @@ static void the_lanes_of_all_loops_can_be_asked_for(void **state)
 	for (int i = 0; i < HOOKS; i++) {
 		assert_true(q.items[i].has_lane);
 		assert_int_equal(q.items[i].lane.state, LANE_READY);
-		assert_int_equal(q.items[i].lane.window, WEBHOOK_CONCURRENCY_DEFAULT);
+		assert_int_equal(q.items[i].lane.window, WINDOW_START);
 	}
 	assert_false(q.items[HOOKS].has_lane);
 	ch_free(q.items);

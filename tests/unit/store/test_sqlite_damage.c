@@ -102,6 +102,8 @@ static void read_all(struct damage *d)
 	}
 	ask_claim(&d->bed, &r, 1, 100);
 	ask(d, &r);
+	ask_probe(&r, 1, NULL);
+	ask(d, &r);
 }
 
 static void write_one(struct damage *d, struct store_request *r)
@@ -124,6 +126,8 @@ static void write_some(struct damage *d)
 		ask_put(&d->bed, &r, &spec);
 		write_one(d, &r);
 		ask_attempt(&d->bed, &r, &d->made[i], 1000 + i, DELIVERY_DELIVERED);
+		write_one(d, &r);
+		ask_resend(&d->bed, &r, &d->made[i].id);
 		write_one(d, &r);
 	}
 	ask_delete(&d->bed, &r, 1);
@@ -209,6 +213,13 @@ static const char *const wrong_values[] = {
 		"UPDATE delivery SET state = 1, attempts = 2",
 		"UPDATE delivery SET attempts = 9223372036854775807",
 		"UPDATE delivery SET tries = -1",
+		"UPDATE delivery SET round = -1",
+		"UPDATE webhook SET sweep = 3",
+		"UPDATE ledger SET quiet_until_ms = -1",
+		"UPDATE ledger SET quiet_status = -1",
+		"UPDATE ledger SET streak_since_ms = 9223372036854775807",
+		"UPDATE ledger SET streak_attempts = 9223372036854775807",
+		"UPDATE ledger SET streak_since_ms = 5, streak_delivery = NULL",
 		"UPDATE attempt SET id = x'00'",
 		"UPDATE attempt SET outcome = 99",
 		"UPDATE attempt SET address = x'010203'",

@@ -58,7 +58,7 @@ static void an_empty_file_is_brought_up_to_date(void **state)
 {
 	struct sq_conn *c = &sqlite_of_bed(*state)->conn;
 
-	assert_int_equal(number_of(c, "PRAGMA user_version"), 1);
+	assert_int_equal(number_of(c, "PRAGMA user_version"), 2);
 	assert_int_equal(number_of(c, "PRAGMA application_id"), 0x63686f6b);
 	assert_int_equal(number_of(c, "PRAGMA synchronous"), 2);
 	assert_int_equal(number_of(c, "SELECT count(*) FROM sqlite_schema WHERE name = 'delivery'"), 1);
@@ -106,7 +106,7 @@ static void a_newer_version_is_refused(void **state)
 	assert_int_equal(open_at(b, path, &err), CH_EVERSION);
 	assert_non_null(strstr(err.text, "99"));
 	assert_non_null(strstr(err.text, path));
-	exec_at(path, "PRAGMA user_version = 1");
+	exec_at(path, "PRAGMA user_version = 2");
 	open_again(b);
 }
 

@@ -1,0 +1,58 @@
+/* store/store_sqlite_fsck.h - what the files of the check share; for them only.
+ *
+ * Role:      store_sqlite_fsck.c opens and leads through; _calls.c looks at versions of calls,
+ *            _webhooks.c at webhooks and their counts, _deliveries.c at deliveries and attempts.
+ * Ownership: struct fsck owns its connection, statements and scratch memory.
+ * Errors:    0, or a SQLite code when the database could not be read further.
+ */
+#ifndef CH_STORE_STORE_SQLITE_FSCK_H
+#define CH_STORE_STORE_SQLITE_FSCK_H
+
+#include "base/buf.h"
+#include "model/call_codec.h"
+#include "store/store_check.h"
+#include "store/store_sqlite.h"
+
+enum fsck_stmt {
+	FSCK_INTEGRITY,
+	FSCK_MARKS,
+	FSCK_LOST_ROWS,
+	FSCK_ATTEMPT_COUNT,
+	FSCK_ACCOUNTS,
+	FSCK_VERSIONS,
+	FSCK_VERSION_BEFORE,
+	FSCK_VERSION_DELIVERY,
+	FSCK_HOOKS,
+	FSCK_DELIVERIES,
+	FSCK_ATTEMPT,
+	FSCK_STMT_COUNT
+};
+
+#define FSCK_WHERE_MAX 120
+
+struct fsck {
+	struct sq_conn conn;
+	sqlite3_stmt *stmts[FSCK_STMT_COUNT];
+	const struct store_check_sink *sink;
+	struct store_check_totals totals;
+	struct call_codec *codec;
+	struct ch_buf body; /* what the codec makes of a record */
+	int64_t id_ahead_ms;
+	int64_t chained; /* attempts that a delivery leads to */
+};
+
+void fsck_finding(struct fsck *f, const char *where, const char *fmt, ...) CH_PRINTF(3, 4);
+
+void fsck_bind(struct fsck *f, enum fsck_stmt which, int at, int64_t v);
+/* SQLITE_ROW, SQLITE_DONE (the statement is reset), or a failure (it is reset too). */
+int fsck_step(struct fsck *f, enum fsck_stmt which);
+void fsck_reset(struct fsck *f, enum fsck_stmt which);
+int64_t fsck_int(struct fsck *f, enum fsck_stmt which, int at);
+bool fsck_is_null(struct fsck *f, enum fsck_stmt which, int at);
+bool fsck_id(struct fsck *f, enum fsck_stmt which, int at, struct id *ret);
+
+int fsck_calls(struct fsck *f);
+int fsck_webhooks(struct fsck *f, int64_t account, struct ledger *counts);
+int fsck_deliveries(struct fsck *f, int64_t webhook, int64_t account, struct ledger *counts);
+
+#endif

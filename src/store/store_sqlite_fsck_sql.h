@@ -1,0 +1,59 @@
+/* store/store_sqlite_fsck_sql.h - the statements of the check, as text; for store_sqlite_fsck.c only.
+ *
+ * Source:    the tables are those of src/store/sql.
+ */
+#ifndef CH_STORE_STORE_SQLITE_FSCK_SQL_H
+#define CH_STORE_STORE_SQLITE_FSCK_SQL_H
+
+#include "store/store_sqlite_fsck.h"
+
+static const char *const fsck_sqls[FSCK_STMT_COUNT] = {
+		[FSCK_INTEGRITY] = "PRAGMA integrity_check(100)",
+		[FSCK_MARKS] = "SELECT id_ahead_ms FROM mark",
+		/* Rows that no walk from account to webhook to delivery comes by. The second steps from one
+		 * webhook's first delivery to the next one's. */
+		[FSCK_LOST_ROWS] =
+				"SELECT 'webhook number ' || number, 'its account is not there' FROM webhook "
+				"WHERE account NOT IN (SELECT number FROM account) "
+				"UNION ALL SELECT 'webhook number ' || n, 'it is not there, but it has "
+				"deliveries' FROM ("
+				"WITH RECURSIVE h(n) AS (SELECT min(webhook) FROM delivery UNION ALL "
+				"SELECT (SELECT min(webhook) FROM delivery WHERE webhook > h.n) FROM h "
+				"WHERE h.n IS NOT NULL) SELECT n FROM h WHERE n IS NOT NULL) "
+				"WHERE n NOT IN (SELECT number FROM webhook) "
+				"UNION ALL SELECT 'webhook number ' || webhook, 'it is not there, but it has "
+				"counts' "
+				"FROM ledger WHERE webhook NOT IN (SELECT number FROM webhook)",
+		[FSCK_ATTEMPT_COUNT] = "SELECT count(*) FROM attempt",
+		[FSCK_ACCOUNTS] = "SELECT number, id, length(key1), length(key2) FROM account ORDER BY "
+				  "number",
+		[FSCK_VERSIONS] =
+				"SELECT v.seq, v.account, v.call_id, v.n, v.status, v.agent, v.accepted_ms, "
+				"v.first_delivery, v.last_delivery, v.body, a.number "
+				"FROM call_version v LEFT JOIN account a ON a.number = v.account ORDER BY "
+				"v.seq",
+		[FSCK_VERSION_BEFORE] = "SELECT seq, status, body FROM call_version "
+					"WHERE account = ?1 AND call_id = ?2 AND n = ?3",
+		[FSCK_VERSION_DELIVERY] = "SELECT 1 FROM webhook w CROSS JOIN delivery d "
+					  "ON d.webhook = w.number AND d.key = ?2 "
+					  "WHERE w.account = ?1 AND d.call = ?3",
+		[FSCK_HOOKS] = "SELECT w.number, w.id, w.revision, w.enabled, w.deleted, w.sweep, "
+			       "w.settings, "
+			       "length(w.secret), length(w.url), l.webhook, l.accepted, l.pending, "
+			       "l.delivered, "
+			       "l.failed, l.parked, l.canceled, l.quiet_until_ms, l.streak_since_ms, "
+			       "l.streak_attempts, length(l.streak_delivery) FROM webhook w LEFT JOIN "
+			       "ledger l "
+			       "ON l.webhook = w.number WHERE w.account = ?1 ORDER BY w.number",
+		[FSCK_DELIVERIES] = "SELECT d.key, d.id, d.state, d.tries, d.attempts, d.last_attempt, "
+				    "d.created_ms, d.at_ms, d.reason, d.round, d.delivered_before, v.seq, "
+				    "v.account, "
+				    "v.status, v.first_delivery, v.last_delivery FROM delivery d "
+				    "LEFT JOIN call_version v ON v.seq = d.call "
+				    "WHERE d.webhook = ?1 ORDER BY d.key",
+		[FSCK_ATTEMPT] =
+				"SELECT delivery, previous, id, outcome, status, length(answer) FROM attempt "
+				"WHERE number = ?1",
+};
+
+#endif
