@@ -1,0 +1,312 @@
+"""Dies at each named crash point (src/base/crash_point.h), comes back, and has lost nothing."""
+import hashlib
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import uuid
+
+import pytest
+
+from e2e import API_KEY, ROOT
+from load import AGENT, Died, some_call
+
+OPENING = ["open_locked", "open_file_made", "open_connected", "migrate_begun", "migrate_changed", "migrate_marked",
+           "migrate_committed", "open_migrated", "open_loaded"]
+FIRST_START = ["key_file_opened", "key_file_written", "key_file_made", "account_shown", "account_made"]
+LATER_START = ["open_locked", "open_file_made", "open_connected", "open_migrated", "open_loaded", "sweeps_resumed",
+               "survey_asked", "survey_applied", "claim_asked", "claim_taken"]
+# Reached by clients and receivers; the second is the passing after which the crash comes.
+UNDER_LOAD = [("commit_half", 40), ("commit_before", 30), ("commit_after", 30), ("news_given", 30),
+              ("import_slice", 3), ("secret_sealed", 1), ("secret_stored", 1), ("send_before", 20),
+              ("send_after", 20), ("answer_taken", 20), ("result_before", 20), ("result_written", 20),
+              ("gone_noted", 1)]
+CHECKPOINT = ["checkpoint_before", "checkpoint_after"]
+SWEEPS = [("sweep_inside", 1), ("sweep_between", 1), ("sweep_inside", 2), ("sweep_between", 2),
+          ("sweep_inside", 3), ("sweep_finished", 1)]
+FIRST_SHAPE_BODY = (
+    '{"id":"%s","agentId":"' + AGENT + '","phone":null,"type":"INBOUND","duration":null,"startTime":null,'
+    '"endTime":null,"anonymous":false,"status":"COMPLETED","extractors":[],"extractorData":{},"classifiers":[],'
+    '"classifierData":{},"context":{},"recorded":false,"summary":null,"created":"2023-11-14T22:13:20Z"}')
+BACKLOG = 120  # calls; a lane holds 64 deliveries, so the rest has to be claimed
+STOP = ["stop_asked", "stop_drained", "stop_workers_stopped", "stop_store_idle", "stop_store_closed"]
+
+
+def names_in_header():
+    with open(os.path.join(ROOT, "src/base/crash_point.h"), encoding="utf-8") as header:
+        return set(re.findall(r"\bX\((\w+)\)", header.read()))
+
+
+def test_every_point_of_the_list_is_crashed_at():
+    used = {*OPENING, *FIRST_START, *LATER_START, *CHECKPOINT, *STOP}
+    used |= {name for name, _ in UNDER_LOAD + SWEEPS}
+    assert used == names_in_header()
+
+
+def die(world):
+    """Feeds a running world until it dies at the point; the audit follows."""
+    world.feed()
+    world.killed()
+    world.audit()
+
+
+@pytest.mark.parametrize("point", OPENING + FIRST_START)
+def test_a_crash_in_the_first_start_leaves_a_store_that_starts(make_world, point):
+    world = make_world()
+    assert not world.start(point), "it started, and should have died"
+    world.killed()
+    assert world.start(), world.service.logged()[-3000:]
+    world.make_hooks()
+    bring(world, 20, status="VOICE_BOX")
+    world.kill()
+    world.audit()
+    assert world.finish()["delivered"] == 60
+    assert not os.path.exists(f"{world.path}.key.new")
+
+
+def test_crashes_in_later_starts_lose_nothing_of_the_backlog(make_world):
+    world = make_world()
+    world.start()
+    world.make_hooks()
+    for point in LATER_START:
+        bring(world, BACKLOG, status="VOICE_BOX")
+        world.kill()
+        world.audit()
+        if world.start(point):
+            world.feed()
+        world.killed()
+        world.audit()
+        assert world.start(), world.service.logged()[-3000:]
+    world.kill()
+    world.audit()
+    assert world.finish()["delivered"] >= BACKLOG * len(LATER_START)
+
+
+def make_first_shape(world, count):
+    """A store as the first version left it, with so many calls and their deliveries, all PENDING."""
+    with open(os.path.join(ROOT, "src/store/sql/0001_start.sql"), encoding="utf-8") as sql:
+        script = sql.read()
+    db = sqlite3.connect(world.path)
+    db.executescript(script + ";PRAGMA journal_mode = WAL; PRAGMA user_version = 1; PRAGMA application_id = 0x63686f6b")
+    db.execute("INSERT INTO account VALUES (1, 'default', ?, ?, 1)",
+               [hashlib.sha256(key).digest() for key in (API_KEY.encode(), b"another")])
+    db.execute("INSERT INTO webhook VALUES (1, ?, 1, 1, ?, 'old', 1, NULL, '{}', NULL, 1, 0, 0)",
+               (uuid.uuid4().bytes, world.audience.url("old")))
+    db.execute("INSERT INTO ledger VALUES (1, ?, ?, 0, 0, 0, 0)", (count, count))
+    for i in range(count):
+        at_ms = 1_700_000_000_000 + i
+        body = FIRST_SHAPE_BODY % uuid.UUID(int=i)
+        key = at_ms << 12
+        made = at_ms.to_bytes(6, "big") + b"\x70\x00" + uuid.uuid4().bytes[8:]
+        db.execute("INSERT INTO call_version VALUES (?, 1, ?, 1, 2, ?, ?, ?, ?, ?)",
+                   (i + 1, uuid.UUID(int=i).bytes, uuid.UUID(AGENT).bytes, at_ms, key, key, body.encode()))
+        db.execute("INSERT INTO delivery VALUES (1, ?, ?, ?, 0, 0, 0, 0, ?, ?, NULL)",
+                   (key, made, i + 1, at_ms, at_ms))
+    db.commit()
+    db.close()
+
+
+@pytest.mark.parametrize("point", ["migrate_begun", "migrate_changed", "migrate_marked", "migrate_committed"])
+def test_a_crash_in_a_migration_keeps_what_an_older_version_stored(make_world, point):
+    world = make_world()
+    make_first_shape(world, 200)
+    assert not world.start(point)
+    world.killed()
+    world.audit(with_fsck=point == "migrate_committed")
+    assert world.start(), world.service.logged()[-3000:]
+    world.kill()
+    world.audit()
+    assert world.finish()["delivered"] == 200
+
+
+def bring(world, count, **changes):
+    """An import of so many calls; the promises are kept even when the service dies on the way."""
+    client = world.client()
+    calls = {c["id"]: c for c in (some_call(world.rng, **changes) for _ in range(count))}
+    try:
+        for line in client.lines("/v1/calls/import", "\n".join(map(json.dumps, calls.values())).encode()):
+            assert line["status"] == 201, line
+            world.promise(calls[line["id"]], None)
+    except Died:
+        pass
+    finally:
+        client.close()
+
+
+def test_crashes_under_load_lose_nothing(make_world):
+    world = make_world()
+    world.start()
+    world.make_hooks()
+    world.stop()
+    for name, passing in UNDER_LOAD:
+        assert world.start(f"{name}:{passing}")
+        die(world)
+    ledger = world.finish()
+    assert ledger["delivered"] > 0 and ledger["parked"] > 0
+
+
+@pytest.mark.parametrize("point", CHECKPOINT)
+def test_a_crash_beside_a_checkpoint_loses_nothing(make_world, point):
+    world = make_world()
+    assert world.start(point)
+    world.make_hooks()
+    bring(world, 50, status="COMPLETED")
+    bring(world, 800, status="NO_ANSWER", summary="x" * 4000)
+    world.killed()
+    world.audit()
+    assert world.finish()["delivered"] >= 100
+
+
+def refused_url():
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return "http://127.0.0.1:%d/bulk" % taken.getsockname()[1]
+
+
+def settle_sweeps(world):
+    """After a crash the sweep goes on by itself: until the store says so, nothing else is asked of it."""
+    db = sqlite3.connect(f"file:{world.path}?mode=ro", uri=True)
+    while db.execute("SELECT count(*) FROM webhook WHERE sweep <> 0").fetchone()[0]:
+        assert world.service.process.poll() is None
+    db.close()
+
+
+def states_of(world, hook):
+    db = sqlite3.connect(f"file:{world.path}?mode=ro", uri=True)
+    found = dict(db.execute("SELECT state, count(*) FROM delivery d JOIN webhook w ON w.number = d.webhook "
+                            "WHERE w.name = ? GROUP BY state", (hook,)))
+    db.close()
+    return found
+
+
+def bulk(world, count):
+    """A webhook with that many deliveries which can't be delivered for now."""
+    client = world.client()
+    made = world.make_hook(client, "bulk", refused_url(), statuses=["UNREACHABLE"])
+    client.close()
+    bring(world, count, status="UNREACHABLE")
+    return made
+
+
+def switch(world, made, how):
+    """The answer may not come any more: the first chunk may be quicker. The switch is stored then."""
+    client = world.client()
+    try:
+        if how == "park":
+            client.ask("POST", f"/v1/webhooks/{made}/disable")
+        elif how == "cancel":
+            client.ask("DELETE", f"/v1/webhooks/{made}")
+        else:
+            world.released.add("bulk")
+            client.ask("POST", f"/v1/webhooks/{made}/enable", {"deliverParked": True})
+    except Died:
+        pass
+    finally:
+        client.close()
+
+
+@pytest.mark.parametrize("how", ["park", "cancel"])
+@pytest.mark.parametrize("name,passing", SWEEPS)
+def test_a_crash_while_rows_follow_the_switch_in_chunks(make_world, how, name, passing):
+    world = make_world(schedule="1h,1h")
+    assert world.start(f"{name}:{passing}")
+    switch(world, bulk(world, 1200), how)
+    world.killed()
+    world.audit()
+    assert world.start()
+    settle_sweeps(world)
+    world.kill()
+    world.audit()
+    assert states_of(world, "bulk") == ({4: 1200} if how == "park" else {5: 1200})
+
+
+@pytest.mark.parametrize("name,passing", SWEEPS[2:4] + SWEEPS[5:])
+def test_a_crash_while_parked_rows_are_released_in_chunks(make_world, name, passing):
+    world = make_world()
+    assert world.start()
+    client = world.client()
+    made = world.make_hook(client, "bulk", world.audience.url("bulk"), statuses=["UNREACHABLE"], enabled=False)
+    client.close()
+    bring(world, 1200, status="UNREACHABLE")
+    world.stop()
+    world.audit()
+    assert states_of(world, "bulk") == {4: 1200}
+    assert world.start(f"{name}:{passing}")
+    switch(world, made, "release")
+    world.killed()
+    world.audit()
+    assert world.start()
+    settle_sweeps(world)
+    world.kill()
+    world.audit()
+    assert world.finish()["delivered"] == 1200
+    assert states_of(world, "bulk") == {2: 1200}
+
+
+@pytest.mark.parametrize("point", ["commit_before", "commit_after", "news_given", "send_after", "answer_taken"])
+def test_a_crash_at_a_resend(make_world, point):
+    """Stored: it is sent, once more. Not stored: it was not answered either."""
+    world = make_world()
+    assert world.start()
+    world.make_hooks()
+    bring(world, 5, status="VOICE_BOX")
+    world.wait_nothing_pending(world.client())
+    world.stop()
+    world.audit()
+    chosen = sorted(world.delivered)[0]
+    assert world.start(point)
+    world.resent.add(chosen)
+    client = world.client()
+    status = None
+    try:
+        status, _ = client.ask("POST", f"/v1/deliveries/{chosen}/resend")
+        assert status in (200, 202)
+    except Died:
+        pass
+    world.killed()
+    world.audit()
+    is_stored = world.states[chosen] == "PENDING"
+    assert is_stored or (point == "commit_before" and status is None)
+    assert world.finish()["delivered"] == 15
+    assert world.states[chosen] == "DELIVERED"
+
+
+@pytest.mark.parametrize("point", STOP)
+def test_a_crash_while_stopping_loses_nothing(make_world, point):
+    world = make_world()
+    assert world.start(point)
+    world.make_hooks()
+    world.feed()
+    world.wait_events(60)
+    world.service.process.send_signal(signal.SIGTERM)
+    world.killed()
+    world.audit()
+    assert world.finish()["delivered"] > 0
+
+
+@pytest.mark.parametrize("point,is_secured", [("secret_sealed", False), ("secret_stored", True)])
+def test_a_crash_while_a_secret_is_made(make_world, point, is_secured):
+    """Not stored: there is none. Stored and not told: it can be dropped and made again."""
+    world = make_world()
+    world.start(f"{point}:2")
+    world.make_hooks()
+    client = world.client()
+    path = "/v1/webhooks/" + world.hooks["toggled"]
+    with pytest.raises(Died):
+        client.ask("POST", path + "/secret")
+    world.killed()
+    world.audit()
+    assert world.start()
+    client = world.client()
+    assert json.loads(client.ask("GET", path)[1])["secured"] is is_secured
+    assert client.ask("DELETE", path + "/secret")[0] == 204
+    status, body = client.ask("POST", path + "/secret")
+    assert status == 201
+    world.secrets["toggled"] = json.loads(body)["secret"]
+    bring(world, 20, status="VOICE_BOX")
+    client.close()
+    world.stop()
+    world.audit()
+    assert world.finish()["delivered"] == 60

@@ -1,0 +1,157 @@
+"""What an endpoint's lane does, as a customer sees it: SUSPENDED, DEAD, the rate limit, and what ends them."""
+import datetime
+import json
+import re
+
+from conftest import some_call
+
+
+def fails(receiver, count, status=500):
+    for _ in range(count):
+        receiver.answers.put((status, {}, b"no"))
+
+
+def heals(receiver):
+    while not receiver.answers.empty():
+        receiver.answers.get_nowait()
+
+
+def drain(receiver):
+    while not receiver.got.empty():
+        receiver.next()
+
+
+def put_many(service, count):
+    calls = [some_call() for _ in range(count)]
+    for call in calls:
+        assert service.put(call).status == 201
+    return {c["id"] for c in calls}
+
+
+def received(receiver, count):
+    return {json.loads(receiver.next().body)["id"] for _ in range(count)}
+
+
+def wait_state(service, hook, state):
+    return service.wait_for(f"/v1/webhooks/{hook}", lambda w: w["state"] == state)
+
+
+def patch(service, hook, **settings):
+    answer = service.request("PATCH", f"/v1/webhooks/{hook}", settings,
+                             {"Content-Type": "application/merge-patch+json"})
+    assert answer.status == 200, answer.body
+    return answer.json()
+
+
+def pending(service, hook):
+    return service.request("GET", f"/v1/deliveries?size=100&state=PENDING&webhookId={hook}").json()["content"]
+
+
+def wait_pending(service, hook, count):
+    """Until so many wait and the results of the rest are written."""
+    return service.wait_for(f"/v1/deliveries?size=100&state=PENDING&webhookId={hook}",
+                            lambda page: len(page["content"]) == count)["content"]
+
+
+def seconds_from_now(moment):
+    at = datetime.datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    return (at - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
+
+
+def lanes(service):
+    text = service.request("GET", "/metrics").body.decode()
+    return {state: int(n) for state, n in re.findall(r'^callhook_lanes\{state="(\w+)"\} (\d+)$', text, re.M)}
+
+
+def others_get_theirs(service, make_receiver):
+    """A call that another endpoint has received: whatever was to happen before it has happened."""
+    other = make_receiver()
+    service.webhook(other.url())
+    call = some_call()
+    service.put(call)
+    assert json.loads(other.next().body)["id"] == call["id"]
+    service.wait_for(f"/v1/deliveries?callId={call['id']}&state=DELIVERED", lambda page: page["content"])
+
+
+def test_a_receiver_that_asks_for_quiet_gets_it_over_a_restart_too(make_service, receiver, make_receiver):
+    service = make_service("--dev").start()
+    hook, _ = service.webhook(receiver.url())
+    receiver.answers.put((429, {"Retry-After": "3600"}, b"slow down"))
+    put_many(service, 1)
+    receiver.next()
+    for _ in range(2):
+        shown = wait_state(service, hook, "SUSPENDED")
+        assert "429" in shown["reason"] and 3500 < seconds_from_now(shown["until"]) <= 3600 * 1.25
+        put_many(service, 3)
+        others_get_theirs(service, make_receiver)
+        # The one that was answered is not due; the others wait for the lane.
+        waits = [d["waitsFor"] for d in pending(service, hook)]
+        assert any(w.startswith("SUSPENDED") and "429" in w for w in waits) and all(waits)
+        assert receiver.got.empty()
+        assert lanes(service)["SUSPENDED"] == 1
+        service.stop()
+        service.start()
+
+
+def test_another_url_ends_the_quiet(service, receiver, make_receiver):
+    hook, _ = service.webhook(receiver.url())
+    receiver.answers.put((503, {"Retry-After": "3600"}, b""))
+    put_many(service, 1)
+    receiver.next()
+    wait_state(service, hook, "SUSPENDED")
+    calls = put_many(service, 5)
+    elsewhere = make_receiver()
+    shown = patch(service, hook, url=elsewhere.url())
+    assert (shown["state"], shown["reason"], shown["until"]) == ("READY", None, None)
+    assert received(elsewhere, 5) == calls
+    assert receiver.got.empty()
+
+
+def test_an_endpoint_that_is_not_there_is_dead_and_another_url_brings_it_back(make_service, make_receiver):
+    closed, alive = make_receiver(), make_receiver()
+    closed.close()
+    service = make_service("--dev").start()
+    hook, _ = service.webhook(closed.url())
+    calls = put_many(service, 30)
+    shown = wait_state(service, hook, "DEAD")
+    assert "refused" in shown["reason"] and shown["enabled"]
+    waits = [d["waitsFor"] for d in wait_pending(service, hook, 30)]
+    assert any(w.startswith("DEAD") and "refused" in w for w in waits)
+    attempts = sum(d["attemptCount"] for d in pending(service, hook))
+    others_get_theirs(service, make_receiver)
+    # The backlog is left alone: what is counted does not grow but by a probe, which is half a minute away.
+    assert sum(d["attemptCount"] for d in pending(service, hook)) == attempts < 30
+    text = service.request("GET", "/metrics").body.decode()
+    assert re.search(r"^callhook_lane_deaths_total 1$", text, re.M)
+
+    assert patch(service, hook, url=alive.url())["state"] == "READY"
+    assert received(alive, 30 - attempts) <= calls
+
+
+def test_a_probe_that_is_answered_brings_a_dead_endpoint_back(service, receiver):
+    hook, _ = service.webhook(receiver.url())
+    fails(receiver, 1000)
+    calls = put_many(service, 20)
+    shown = service.wait_for(f"/v1/webhooks/{hook}", lambda w: w["state"] == "DEAD" and w["inFlight"] == 0)
+    assert "500" in shown["reason"] and 0 < seconds_from_now(shown["until"]) <= 40
+    drain(receiver)
+    heals(receiver)
+    probed = json.loads(receiver.next().body)["id"]
+    assert probed in calls
+    wait_state(service, hook, "READY")
+    text = service.request("GET", "/metrics").body.decode()
+    assert re.search(r"^callhook_probes_total 1$", text, re.M)
+    assert service.wait_delivery(probed, "DELIVERED")["tries"] <= 1
+
+
+def test_no_more_than_the_rate_limit_arrive(service, receiver, make_receiver):
+    hook, _ = service.webhook(receiver.url(), rateLimit={"count": 3, "seconds": 3600})
+    calls = put_many(service, 8)
+    first = received(receiver, 3)
+    others_get_theirs(service, make_receiver)
+    waiting = wait_pending(service, hook, 6)
+    assert receiver.got.empty()
+    assert all("rate limit of 3 in 3600 s" in d["waitsFor"] for d in waiting)
+    # The call that the other webhook was told of waits here as the rest do.
+    patch(service, hook, rateLimit=None)
+    assert calls <= first | received(receiver, 6)
