@@ -41,7 +41,7 @@ format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 bench: build
-	@tools/deps.sh bench
+	@tools/deps.sh bench peer
 	@/usr/bin/python3 bench/bench.py
 
 fuzz:

@@ -1,160 +1,133 @@
-/* A receiver that costs as little as it can: keep-alive HTTP/1.1, one thread, epoll, answers 200 to every
- * POST and counts them; GET answers the count. The limit and everything measured against it send to this. */
+/* The bench's endpoint, see receiver.h. The limit and everything measured against it send to this. */
+#include "receiver.h"
+
 #include <arpa/inet.h>
-#include <errno.h>
+#include <getopt.h>
 #include <netinet/tcp.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES 65536
 #define EVENTS_MAX 256
+#define HOSTS_MAX 8000
 
-struct connection {
-	int fd;
-	bool is_listener; /* of the rest only fd is used then */
-	size_t have; /* bytes in data */
-	size_t body_left; /* of the body being skipped */
-	char data[BUFFER_BYTES];
-};
-
-static unsigned long long posts;
-
-static const char posted[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok";
-
-static size_t content_length(const char *head, size_t len)
+static void die(const char *what)
 {
-	static const char name[] = "\ncontent-length:";
-
-	for (size_t i = 0; i + sizeof(name) < len; i++)
-		if (head[i] == '\n' && !strncasecmp(head + i, name, sizeof(name) - 1))
-			return strtoul(head + i + sizeof(name) - 1, NULL, 10);
-	return 0;
+	perror(what);
+	exit(1);
 }
 
-static bool answer(struct connection *c, bool is_get)
+static struct peer *watch(struct receiver *r, int fd, enum peer_kind kind)
 {
-	char counted[160];
-	int len;
+	struct peer *p = calloc(1, sizeof(*p));
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = p};
 
-	if (!is_get) {
-		posts++;
-		return write(c->fd, posted, sizeof(posted) - 1) == (ssize_t)sizeof(posted) - 1;
-	}
-	len = snprintf(counted + 80, 80, "%llu\n", posts);
-	len = snprintf(counted, 80, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%llu\n", len, posts);
-	return write(c->fd, counted, (size_t)len) == len;
+	if (!p)
+		die("receiver");
+	p->fd = fd;
+	p->kind = kind;
+	if (epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &e) != 0)
+		die("receiver: epoll");
+	return p;
 }
 
-/* Serves each whole request at the front of the buffer; false: the connection is over. */
-static bool serve(struct connection *c)
+static void take_connections(struct receiver *r, const struct peer *listener)
 {
-	for (;;) {
-		size_t skip = c->body_left < c->have ? c->body_left : c->have;
-		char *end;
-		size_t head;
-
-		memmove(c->data, c->data + skip, c->have - skip);
-		c->have -= skip;
-		c->body_left -= skip;
-		if (skip > 0 && c->body_left == 0 && !answer(c, false))
-			return false;
-		if (c->body_left > 0 || c->have == 0)
-			return true;
-		end = memmem(c->data, c->have, "\r\n\r\n", 4);
-		if (!end)
-			return c->have < BUFFER_BYTES;
-		head = (size_t)(end - c->data) + 4;
-		c->body_left = content_length(c->data, head);
-		if (c->body_left == 0 && !answer(c, c->data[0] == 'G'))
-			return false;
-		memmove(c->data, c->data + head, c->have - head);
-		c->have -= head;
-	}
-}
-
-static void read_some(struct connection *c)
-{
-	ssize_t got = read(c->fd, c->data + c->have, BUFFER_BYTES - c->have);
-
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (got > 0)
-		c->have += (size_t)got;
-	if (got <= 0 || !serve(c)) {
-		close(c->fd);
-		free(c);
-	}
-}
-
-static void take_connection(int listener, int epoll)
-{
-	struct connection *c;
 	int one = 1;
-	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd;
 
-	if (fd < 0)
-		return;
-	c = calloc(1, sizeof(*c));
-	if (!c) {
-		close(fd);
-		return;
+	while ((fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		struct peer *p;
+
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		p = watch(r, fd, listener->kind == PEER_LISTENER ? PEER_CLIENT : PEER_CONTROL);
+		r->open += p->kind == PEER_CLIENT;
+		if (!r->tls || p->kind != PEER_CLIENT)
+			continue;
+		p->ssl = SSL_new(r->tls);
+		if (!p->ssl || SSL_set_fd(p->ssl, fd) != 1)
+			die("receiver: TLS");
+		SSL_set_accept_state(p->ssl);
 	}
-	c->fd = fd;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN, .data.ptr = c});
 }
 
-/* Listens on 127.0.0.`host`; port 0: any, and *port says which. */
-static int listen_on(unsigned host, uint16_t *port)
+/* Listens on 127.0.0.0 + host; port 0: any, and *port says which. */
+static void listen_on(struct receiver *r, unsigned host, uint16_t *port, enum peer_kind kind)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000 | host)};
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000 + host)};
 	socklen_t at_len = sizeof(at);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int one = 1;
 
 	at.sin_port = htons(*port);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 || listen(fd, 1024) != 0 ||
-			getsockname(fd, (struct sockaddr *)&at, &at_len) != 0) {
-		perror("receiver");
-		exit(1);
-	}
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 || listen(fd, 4096) != 0 ||
+			getsockname(fd, (struct sockaddr *)&at, &at_len) != 0)
+		die("receiver: listen");
 	*port = ntohs(at.sin_port);
-	return fd;
+	watch(r, fd, kind);
 }
 
-/* Arguments: how many addresses, from 127.0.0.1 on, to listen on. Prints the port, the same on all. */
-int main(int argc, char **argv)
+static void use_tls(struct receiver *r, const char *pem)
 {
-	static struct connection listeners[64];
-	struct epoll_event events[EVENTS_MAX];
-	unsigned hosts = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 1;
-	uint16_t port = 0;
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-
-	for (unsigned i = 0; i < hosts && i < sizeof(listeners) / sizeof(listeners[0]); i++) {
-		listeners[i].fd = listen_on(i + 1, &port);
-		listeners[i].is_listener = true;
-		epoll_ctl(epoll, EPOLL_CTL_ADD, listeners[i].fd,
-				&(struct epoll_event){.events = EPOLLIN, .data.ptr = &listeners[i]});
+	r->tls = SSL_CTX_new(TLS_server_method());
+	if (!r->tls || SSL_CTX_use_certificate_chain_file(r->tls, pem) != 1 ||
+			SSL_CTX_use_PrivateKey_file(r->tls, pem, SSL_FILETYPE_PEM) != 1) {
+		fprintf(stderr, "receiver: %s is no certificate with its key\n", pem);
+		exit(1);
 	}
-	printf("%u\n", port);
-	fflush(stdout);
+}
+
+static void loop(struct receiver *r)
+{
+	struct epoll_event events[EVENTS_MAX];
+
 	for (;;) {
-		int n = epoll_wait(epoll, events, EVENTS_MAX, -1);
+		int n = epoll_wait(r->epoll, events, EVENTS_MAX, peers_answer_due(r));
+
 		for (int i = 0; i < n; i++) {
-			struct connection *c = events[i].data.ptr;
-			if (c->is_listener)
-				take_connection(c->fd, epoll);
+			struct peer *p = events[i].data.ptr;
+
+			if (p->kind == PEER_CLIENT)
+				peer_readable(r, p);
+			else if (p->kind == PEER_CONTROL)
+				control_readable(r, p);
 			else
-				read_some(c);
+				take_connections(r, p);
 		}
 	}
+}
+
+/* Prints the endpoints' port, the same on all addresses, and the control port. */
+int main(int argc, char **argv)
+{
+	static struct receiver r;
+	unsigned hosts = 1;
+	uint16_t port = 0, control_port = 0;
+
+	TAILQ_INIT(&r.waiting);
+	r.epoll = epoll_create1(EPOLL_CLOEXEC);
+	for (int c; (c = getopt(argc, argv, "n:t:")) != -1;) {
+		if (c == 'n') {
+			hosts = (unsigned)strtoul(optarg, NULL, 10);
+		} else if (c == 't') {
+			use_tls(&r, optarg);
+		} else {
+			fprintf(stderr, "usage: receiver [-n ADDRESSES] [-t PEM]\n");
+			return 2;
+		}
+	}
+	signal(SIGPIPE, SIG_IGN);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (unsigned i = 1; i <= hosts && i <= HOSTS_MAX; i++)
+		listen_on(&r, i, &port, PEER_LISTENER);
+	listen_on(&r, 1, &control_port, PEER_CONTROL_LISTENER);
+	printf("%u %u\n", port, control_port);
+	fflush(stdout);
+	loop(&r);
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, from Debian's packages and npm. Arguments: groups out of build, test, lint, bench.
+# Installs what is missing, from Debian's packages and npm. Arguments: groups out of build, test, lint, bench, peer (what
+# the bench compares callhook with).
 # Nothing is asked of the network when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,11 +9,14 @@ build_packages=(gcc libc6-dev make meson ninja-build pkg-config python3 ca-certi
     libevent-dev libcurl4-openssl-dev libc-ares-dev libsqlite3-dev libssl-dev libjansson-dev)
 test_packages=(libcmocka-dev clang llvm libclang-rt-14-dev python3-pytest openssl git locales libcommons-codec-java)
 lint_packages=(clang clang-format clang-tidy libcmocka-dev locales git)
-bench_packages=(wrk)
+bench_packages=(wrk openssl)
+peer_packages=(redis-server)
 
 wanted=()
 needs_node=false
 needs_java=false
+needs_interop=false
+needs_peer=false
 for group in "$@"; do
     case $group in
     build) wanted+=("${build_packages[@]}") ;;
@@ -20,9 +24,15 @@ for group in "$@"; do
         wanted+=("${test_packages[@]}")
         needs_node=true
         needs_java=true
+        needs_interop=true
         ;;
     lint) wanted+=("${lint_packages[@]}") ;;
     bench) wanted+=("${bench_packages[@]}") ;;
+    peer)
+        wanted+=("${peer_packages[@]}")
+        needs_node=true
+        needs_peer=true
+        ;;
     *)
         echo "deps.sh: unknown group $group" >&2
         exit 2
@@ -56,7 +66,11 @@ if [ ${#missing[@]} -gt 0 ]; then
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
 fi
 
-if $needs_node && [ ! -e tests/interop/node_modules/.installed ] ||
-    { $needs_node && [ tests/interop/package-lock.json -nt tests/interop/node_modules/.installed ]; }; then
-    (cd tests/interop && npm ci --no-audit --no-fund && touch node_modules/.installed)
-fi
+install_npm() {
+    local done=$1/node_modules/.installed
+    if [ ! -e "$done" ] || [ "$1/package-lock.json" -nt "$done" ]; then
+        (cd "$1" && npm ci --no-audit --no-fund && touch node_modules/.installed)
+    fi
+}
+if $needs_interop; then install_npm tests/interop; fi
+if $needs_peer; then install_npm bench/peer; fi

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "api/api_core.h"
+#include "model/json_load.h"
 
 bool api_path_id(struct api_request *r)
 {
@@ -82,11 +83,14 @@ bool api_json_object(struct api_request *r, bool is_optional, json_t **ret)
 		*ret = NULL;
 		return true;
 	}
-	json_t *json = json_loadb(body, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-	if (!json) {
+	json_t *json = NULL;
+	int rc = json_load(body, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &json, &error);
+	if (rc == CH_ENOMEM)
+		api_out_of_memory(r);
+	else if (rc)
 		bad_json(r, &error);
+	if (rc)
 		return false;
-	}
 	if (!json_is_object(json)) {
 		struct problems problems;
 		problems_init(&problems);

@@ -92,8 +92,8 @@ static void pause_accept(struct http_server *s)
 	struct timeval pause = ms_to_timeval(ACCEPT_PAUSE_MS);
 	CH_LOG(s->conf.log, CH_LOG_WARN, "accept_paused", CH_S("reason", strerror(errno)),
 			CH_I("connections", s->connections));
-	event_del(s->accept_event);
-	event_add(s->resume_event, &pause);
+	if (event_add(s->resume_event, &pause) == 0)
+		event_del(s->accept_event);
 }
 
 static void on_resume(evutil_socket_t fd, short what, void *server)
@@ -198,13 +198,14 @@ static void on_tick(evutil_socket_t fd, short what, void *server)
 
 /* ---- connections with more to serve ---- */
 
-/* A timer of 0 ms and not event_active: that would run before the loop looks at its sockets again. */
+/* A timer of 0 ms and not event_active: that would run before the loop looks at its sockets again. It needs
+ * no memory, though, so it is what is left without. */
 void http_server_again(struct http_server *s, struct http_conn *c)
 {
 	struct timeval now = {0};
 
-	if (ch_list_is_empty(&s->again))
-		event_add(s->again_event, &now);
+	if (ch_list_is_empty(&s->again) && event_add(s->again_event, &now) != 0)
+		event_active(s->again_event, EV_TIMEOUT, 1);
 	ch_list_unlink(&c->again);
 	ch_list_push_back(&s->again, &c->again);
 }

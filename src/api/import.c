@@ -55,9 +55,10 @@ static void due(struct import *im)
 {
 	struct timeval now = {0};
 
-	/* A timer of 0 ms: sockets and answers come first, which event_active would not let them. */
-	if (!im->is_turn_due)
-		event_add(im->turn, &now);
+	/* A timer of 0 ms: sockets and answers come first, which event_active would not let them. But it
+	 * needs no memory, and an import without its turn would never end. */
+	if (!im->is_turn_due && event_add(im->turn, &now) != 0)
+		event_active(im->turn, EV_TIMEOUT, 1);
 	im->is_turn_due = true;
 }
 

@@ -8,6 +8,19 @@
 static bool (*fail_hook)(void *ctx);
 static void *fail_hook_ctx;
 
+static _Thread_local unsigned failures;
+
+static void *counted(void *p)
+{
+	failures += p == NULL;
+	return p;
+}
+
+unsigned ch_alloc_failures(void)
+{
+	return failures;
+}
+
 static inline bool should_fail(void)
 {
 	return __builtin_expect(fail_hook != NULL, 0) && fail_hook(fail_hook_ctx);
@@ -16,25 +29,25 @@ static inline bool should_fail(void)
 void *ch_alloc(size_t bytes)
 {
 	if (should_fail())
-		return NULL;
-	return malloc(bytes ? bytes : 1);
+		return counted(NULL);
+	return counted(malloc(bytes ? bytes : 1));
 }
 
 void *ch_calloc(size_t count, size_t bytes)
 {
 	if (should_fail())
-		return NULL;
+		return counted(NULL);
 	size_t total;
 	if (__builtin_mul_overflow(count, bytes, &total))
-		return NULL;
-	return calloc(1, total ? total : 1);
+		return counted(NULL);
+	return counted(calloc(1, total ? total : 1));
 }
 
 void *ch_realloc(void *p, size_t bytes)
 {
 	if (should_fail())
-		return NULL;
-	return realloc(p, bytes ? bytes : 1); /* realloc(p, 0) would free p */
+		return counted(NULL);
+	return counted(realloc(p, bytes ? bytes : 1)); /* realloc(p, 0) would free p */
 }
 
 void ch_free(void *p)

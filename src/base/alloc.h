@@ -25,6 +25,14 @@ char *ch_memdup0(const void *data, size_t len) CH_MUST_USE; /* a copy with a NUL
 /* For CH_CLEANUP: frees *(void **)p. */
 void ch_free_p(void *p);
 
+/* How many allocations have failed on this thread so far: for asking a library, whose memory comes from here,
+ * after the fact, where it does not tell. */
+unsigned ch_alloc_failures(void);
+
+/* How many allocations have failed on this thread so far: for asking a library, whose memory comes from here,
+ * after the fact, where it does not tell. */
+unsigned ch_alloc_failures(void);
+
 /* should_fail is asked before each allocation; true makes it return NULL. NULL removes the hook. */
 void ch_alloc_set_hook(bool (*should_fail)(void *ctx), void *ctx);
 

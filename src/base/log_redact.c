@@ -257,7 +257,11 @@ void ch_log_redact(struct ch_buf *out, const char *text, size_t len)
 			at++;
 			continue;
 		}
-		ch_buf_add(out, plain, (size_t)(at - plain) + f.keep);
+		ch_buf_add(out, plain, (size_t)(at - plain));
+		/* What is kept may hold a number itself: "sip://+33612345678:…@". No find keeps one whole, so
+		 * this goes no deeper. */
+		if (f.keep > 0)
+			ch_log_redact(out, at, f.keep);
 		ch_buf_adds(out, f.with);
 		plain = at = f.end;
 	}

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "model/json_load.h"
 
 static const struct cli_command commands[] = {
 		{"serve", "run the service: keep calls, deliver webhooks, answer the API", cli_serve},
@@ -36,6 +37,7 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--version"))
 		return cli_version(1, argv + 1);
+	json_load_setup();
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);

@@ -154,6 +154,17 @@ static bool is_false(const char *text)
 	       !strcmp(text, "off");
 }
 
+static char *trim(char *text)
+{
+	char *end;
+
+	text += strspn(text, " \t");
+	end = text + strlen(text);
+	while (end > text && strchr(" \t\r", end[-1]))
+		*--end = 0;
+	return text;
+}
+
 /* A value from the environment or the file: switches may say false, lists are separated by commas. */
 static int add_text(struct opts *o, int at, const char *text, const char *origin, struct ch_err *err)
 {
@@ -172,11 +183,12 @@ static int add_text(struct opts *o, int at, const char *text, const char *origin
 		return add_value(o, at, text, origin, err);
 	while (rc == 0 && *text) {
 		size_t len = strcspn(text, ",");
-		const char *part = keep(o, ch_memdup0(text, len));
+		char *part = ch_memdup0(text, len);
 
-		if (!part)
+		if (!keep(o, part))
 			return ch_err_set(err, CH_ENOMEM, "out of memory");
-		if (len > 0)
+		part = trim(part);
+		if (*part)
 			rc = add_value(o, at, part, origin, err);
 		text += len + (text[len] == ',');
 	}
@@ -204,17 +216,6 @@ static int parse_environment(struct opts *o, struct ch_err *err)
 		rc = add_text(o, i, text, origin, err);
 	}
 	return rc;
-}
-
-static char *trim(char *text)
-{
-	char *end;
-
-	text += strspn(text, " \t");
-	end = text + strlen(text);
-	while (end > text && strchr(" \t\r", end[-1]))
-		*--end = 0;
-	return text;
 }
 
 /* One line "name = value"; value may be in double quotes. seen: which options the file set. */

@@ -28,7 +28,8 @@ static int fill_skip(struct store_claim *c, const struct lane *l)
 static size_t bytes_for(const struct engine *e, const struct lane *l)
 {
 	size_t used = e->totals.body_bytes + e->reserved_bytes;
-	size_t left = used < e->conf.body_budget_bytes ? e->conf.body_budget_bytes - used : 1;
+	size_t budget = l->claims_slow ? e->conf.body_budget_bytes / 2 : e->conf.body_budget_bytes;
+	size_t left = used < budget ? budget - used : 1;
 	size_t share = engine_byte_share(e);
 	size_t own = l->body_bytes < share ? share - l->body_bytes : 1;
 	size_t most = left < own ? left : own;

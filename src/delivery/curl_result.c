@@ -90,6 +90,8 @@ static void judge_connect(struct curl_post *p, struct verdict *v)
 		say(v, ATTEMPT_LOCAL, "can't connect to the egress proxy: %s", strerror(error));
 	else if (error == ETIMEDOUT)
 		say(v, ATTEMPT_TIMEOUT, "no connection to %s: %s", peer, strerror(error));
+	else if (error == ECONNRESET) /* accepted and closed before libcurl looked */
+		say(v, ATTEMPT_RESET, "the connection to %s was reset", peer);
 	else if (error == ECONNREFUSED)
 		say(v, ATTEMPT_REFUSED, "connection to %s refused", peer);
 	else

@@ -33,10 +33,20 @@ static size_t used_bytes(const struct engine *e)
 	return e->totals.body_bytes + e->reserved_bytes;
 }
 
-bool engine_has_room(const struct engine *e, size_t bytes)
+/* Slow endpoints keep their bodies for long: they get half, or those that hang would starve the rest. A quick
+ * one that holds nothing may go beyond the budget a little, so that none waits for all others. */
+static size_t budget_of(const struct engine *e, const struct lane *l)
 {
-	size_t used = used_bytes(e);
-	return used == 0 || (used <= e->conf.body_budget_bytes && bytes <= e->conf.body_budget_bytes - used);
+	size_t budget = e->conf.body_budget_bytes;
+	if (lane_is_slow(l))
+		return budget / 2;
+	return l->body_bytes == 0 ? budget + budget / 4 : budget;
+}
+
+bool engine_has_room(const struct engine *e, const struct lane *l, size_t bytes)
+{
+	size_t used = used_bytes(e), budget = budget_of(e, l);
+	return used == 0 || (used <= budget && bytes <= budget - used);
 }
 
 bool engine_may_send(const struct engine *e)
@@ -45,10 +55,18 @@ bool engine_may_send(const struct engine *e)
 	       e->results < e->conf.max_in_flight + ENGINE_RESULTS_MORE;
 }
 
-bool engine_may_claim(const struct engine *e)
+bool engine_may_claim(const struct engine *e, bool is_slow)
 {
-	size_t part = e->conf.body_budget_bytes / 4;
-	return !e->is_stopping && engine_has_room(e, part < ENGINE_CLAIM_BYTES ? part : ENGINE_CLAIM_BYTES);
+	size_t budget = is_slow ? e->conf.body_budget_bytes / 2 : e->conf.body_budget_bytes;
+	size_t part = e->conf.body_budget_bytes / 4, used = used_bytes(e);
+	size_t wanted = part < ENGINE_CLAIM_BYTES ? part : ENGINE_CLAIM_BYTES;
+	return !e->is_stopping && (used == 0 || (used <= budget && wanted <= budget - used));
+}
+
+static bool can_claim(const struct engine *e)
+{
+	return (!ch_list_is_empty(&e->claimers[0]) && engine_may_claim(e, false)) ||
+	       (!ch_list_is_empty(&e->claimers[1]) && engine_may_claim(e, true));
 }
 
 struct lane *engine_lane(const struct engine *e, const struct id *webhook)
@@ -59,14 +77,17 @@ struct lane *engine_lane(const struct engine *e, const struct id *webhook)
 
 /* ---- membership: where a lane stands in line ---- */
 
-static void set_member(struct ch_list *list, struct ch_list *link, bool is_member)
+static void set_claimer(struct engine *e, struct lane *l, bool wants)
 {
-	if (is_member == ch_list_is_linked(link))
+	bool is_slow = lane_is_slow(l);
+	bool is_in = ch_list_is_linked(&l->claim_link);
+	if (is_in == wants && (!wants || l->claims_slow == is_slow))
 		return;
-	if (is_member)
-		ch_list_push_back(list, link);
-	else
-		ch_list_unlink(link);
+	if (is_in)
+		ch_list_unlink(&l->claim_link);
+	l->claims_slow = is_slow;
+	if (wants)
+		ch_list_push_back(&e->claimers[is_slow], &l->claim_link);
 }
 
 static void set_key(struct ch_heap *heap, struct ch_heap_node *n, int64_t key)
@@ -105,7 +126,7 @@ static void remove_lane(struct engine *e, struct lane *l)
 {
 	engine_stand_in_line(e, l, LINE_NONE);
 	e->lanes_by_state[lane_state_of(l)]--;
-	set_member(&e->claimers, &l->claim_link, false);
+	set_claimer(e, l, false);
 	ch_heap_remove(&e->dues, &l->due);
 	ch_heap_remove(&e->pauses, &l->pause);
 	ch_map_remove(&e->lanes, &l->node);
@@ -123,7 +144,7 @@ void engine_replan(struct engine *e, struct lane *l)
 						? rate_limit_next_ms(&l->rate, now_mono)
 						: 0;
 	engine_stand_in_line(e, l, lane_line_now(l, now_mono));
-	set_member(&e->claimers, &l->claim_link, lane_wants_claim(l, engine_byte_share(e), now));
+	set_claimer(e, l, lane_wants_claim(l, engine_byte_share(e), now));
 	set_key(&e->dues, &l->due, due_key(l, now));
 	set_key(&e->pauses, &l->pause, pause_key(l, now_mono));
 }
@@ -157,7 +178,7 @@ void engine_fresh(struct engine *e, struct delivery *d)
 	size_t bytes = taken.body->len;
 	if (l)
 		l->pending++;
-	if (!l || e->is_stopping || !engine_has_room(e, bytes) ||
+	if (!l || e->is_stopping || !engine_has_room(e, l, bytes) ||
 			!lane_takes_fresh(l, bytes, engine_byte_share(e), engine_wall_ms(e)) ||
 			lane_push(l, &taken, HELD_FRESH) != 0) {
 		leave_to_store(e, l, &taken);
@@ -185,7 +206,8 @@ static bool takes_urgent(const struct engine *e, const struct lane *l, size_t by
 {
 	enum lane_state s = lane_state_of(l);
 	return (s == LANE_READY || s == LANE_DEAD || s == LANE_PROBING) && !e->is_stopping &&
-	       l->urgent_count < ENGINE_QUEUE_MAX && engine_has_room(e, bytes);
+	       l->urgent_count < ENGINE_QUEUE_MAX && engine_has_room(e, l, bytes) &&
+	       (l->urgent_count == 0 || l->body_bytes + bytes <= engine_byte_share(e));
 }
 
 void engine_resend(struct engine *e, struct delivery *d)
@@ -241,10 +263,11 @@ static void run_dues(struct engine *e)
 
 static void run_claims(struct engine *e)
 {
-	for (int i = 0; i < ENGINE_CLAIMS_A_TURN && engine_may_claim(e); i++) {
-		struct ch_list *n = ch_list_pop_front(&e->claimers);
-		if (!n)
-			return;
+	for (int i = 0; i < ENGINE_CLAIMS_A_TURN && can_claim(e); i++) {
+		bool is_slow = i % 2 == 1;
+		if (ch_list_is_empty(&e->claimers[is_slow]) || !engine_may_claim(e, is_slow))
+			is_slow = !is_slow;
+		struct ch_list *n = ch_list_pop_front(&e->claimers[is_slow]);
 		struct lane *l = CH_CONTAINER_OF(n, struct lane, claim_link);
 		claim_submit(e, l);
 		engine_replan(e, l);
@@ -326,8 +349,7 @@ struct ch_mono engine_next_wake(const struct engine *e)
 	int64_t now = engine_mono_ms(e), wake = INT64_MAX;
 	bool has_unwritten = !ch_list_is_empty(&e->unwritten);
 
-	if ((may_send_now(e) && engine_has_sendable(e)) ||
-			(!ch_list_is_empty(&e->claimers) && engine_may_claim(e)) ||
+	if ((may_send_now(e) && engine_has_sendable(e)) || can_claim(e) ||
 			(has_unwritten && !e->refusal.is_on))
 		return (struct ch_mono){now};
 	if (has_unwritten && !e->refusal.is_asking)
@@ -350,7 +372,8 @@ int engine_create(const struct engine_conf *conf, struct engine **ret, struct ch
 	ch_map_init(&e->lanes, &conf->rand);
 	engine_ring_init(e);
 	engine_outage_init(e);
-	ch_list_init(&e->claimers);
+	ch_list_init(&e->claimers[0]);
+	ch_list_init(&e->claimers[1]);
 	ch_list_init(&e->flights);
 	ch_list_init(&e->overdue);
 	ch_list_init(&e->unwritten);

@@ -52,6 +52,7 @@ struct downtime {
 	struct outage seen;
 	bool is_on;
 	bool is_asking; /* an attempt is under way to find out */
+	uint64_t number; /* of outages, this one included */
 	int64_t began_mono_ms;
 	int64_t ask_at_mono_ms;
 	int pause_ms;
@@ -67,7 +68,7 @@ struct engine {
 	struct ch_map lanes;
 	struct ch_list rings[LINE_COUNT]; /* lanes that can send; [LINE_NONE] stays empty */
 	enum lane_line last_line; /* quick and slow lanes take turns */
-	struct ch_list claimers; /* lanes that wait for a claim, first come first served */
+	struct ch_list claimers[2]; /* lanes that wait for a claim, first come first served; [1]: slow ones */
 	struct ch_heap dues; /* every lane, by wall ms */
 	struct ch_heap pauses; /* every lane, by mono ms */
 	struct ch_list flights; /* held, in flight, oldest first; none longer than LANE_SLOW_MS */
@@ -107,10 +108,10 @@ int64_t engine_jitter(const struct engine *e, int64_t ms);
 int engine_next_pause(int pause_ms);
 
 size_t engine_byte_share(const struct engine *e);
-/* Room in the budget; the first body always has it. */
-bool engine_has_room(const struct engine *e, size_t bytes);
+/* Room in the budget for one more body of that lane; the first of all always has it. */
+bool engine_has_room(const struct engine *e, const struct lane *l, size_t bytes);
 bool engine_may_send(const struct engine *e);
-bool engine_may_claim(const struct engine *e);
+bool engine_may_claim(const struct engine *e, bool is_slow);
 
 /* Brings ring, claimers and timers in line with the lane. The lane may be gone after. */
 void engine_replan(struct engine *e, struct lane *l);

@@ -30,6 +30,7 @@ static void begin(struct engine *e, int64_t now)
 	struct downtime *d = &e->downtime;
 	d->is_on = true;
 	d->is_asking = false;
+	d->number++;
 	d->began_mono_ms = now;
 	d->pause_ms = ASK_MIN_MS;
 	d->ask_at_mono_ms = now + engine_jitter(e, d->pause_ms);
@@ -47,6 +48,8 @@ static void end(struct engine *e, int64_t now)
 	d->is_on = false;
 	CH_LOG(e->conf.log, CH_LOG_INFO, "outage_over", CH_I("seconds", (now - d->began_mono_ms) / 1000));
 	outage_init(&d->seen);
+	/* Or the next five that fail would be another outage. */
+	d->seen.answered_mono_ms = now;
 	for (struct ch_map_node *n = ch_map_next(&e->lanes, NULL); n; n = ch_map_next(&e->lanes, n)) {
 		struct lane *l = CH_CONTAINER_OF(n, struct lane, node);
 		if (lane_state_of(l) == LANE_DEAD && l->died_mono_ms >= since)
@@ -62,23 +65,29 @@ static void ask_later(struct engine *e, int64_t now)
 	d->ask_at_mono_ms = now + engine_jitter(e, d->pause_ms);
 }
 
+/* A kept connection was connected once, whatever the times say. */
+static enum outage_sign sign_of(const struct transport_job *job)
+{
+	enum outage_sign sign = outage_sign_of(&job->attempt);
+	return sign == OUTAGE_UNREACHED && job->reused_connection ? OUTAGE_OTHER : sign;
+}
+
 bool engine_outage_note(struct engine *e, const struct transport_job *job, bool was_dead, bool was_asking)
 {
 	struct downtime *d = &e->downtime;
 	int64_t now = engine_mono_ms(e);
-	enum outage_sign sign = outage_sign_of(&job->attempt);
+	enum outage_sign sign = sign_of(job);
+	bool is_silent = job->attempt.outcome == ATTEMPT_LOCAL || job->attempt.outcome == ATTEMPT_ADDRESS;
 	bool is_ours = sign == OUTAGE_UNREACHED;
 
-	if (!was_dead || sign == OUTAGE_ANSWERED)
+	if (!is_silent && (!was_dead || sign == OUTAGE_ANSWERED))
 		outage_note(&d->seen, hash_of(job->url->host), sign, now);
 	if (!d->is_on && outage_is_ours(&d->seen, now))
 		begin(e, now);
 	if (!d->is_on)
 		return false;
 	/* Whoever asked and was connected has the answer, whatever came of it. */
-	if (sign == OUTAGE_ANSWERED ||
-			(was_asking && sign == OUTAGE_OTHER && job->attempt.outcome != ATTEMPT_LOCAL &&
-					job->attempt.outcome != ATTEMPT_ADDRESS)) {
+	if (sign == OUTAGE_ANSWERED || (was_asking && sign == OUTAGE_OTHER && !is_silent)) {
 		end(e, now);
 		return false;
 	}

@@ -12,10 +12,14 @@
 
 #define PROBE_SHARE 32 /* one slot in so many is kept */
 #define PROBE_SLOTS_MAX 64
+#define PROBE_SLOT_FROM 8 /* with fewer slots in all none is kept */
+#define ASK_LOOKS 1000
 
 static int probe_slots(const struct engine *e)
 {
 	int n = e->conf.max_in_flight / PROBE_SHARE;
+	if (n == 0)
+		return e->conf.max_in_flight >= PROBE_SLOT_FROM;
 	return n < PROBE_SLOTS_MAX ? n : PROBE_SLOTS_MAX;
 }
 
@@ -70,34 +74,60 @@ void engine_stand_in_line(struct engine *e, struct lane *l, enum lane_line line)
 		ch_list_push_back(&e->rings[line], &l->ring);
 }
 
-/* Probes are few and have waited longest; only when our own line is in question they say least. */
+/* Probes go first into the slots that are kept for them, and last into any other: before what is alive they
+ * would be a crowd of the dead. Where our own line is in question they say least. */
 static enum lane_line next_line(const struct engine *e)
 {
 	bool slow_first = e->last_line == LINE_QUICK_FIRST || e->last_line == LINE_QUICK_MORE;
-	enum lane_line order[] = {LINE_PROBE, slow_first ? LINE_SLOW_FIRST : LINE_QUICK_FIRST,
+	bool probe_first = !e->downtime.is_on && e->probes_in_flight < probe_slots(e);
+	enum lane_line order[] = {slow_first ? LINE_SLOW_FIRST : LINE_QUICK_FIRST,
 			slow_first ? LINE_QUICK_FIRST : LINE_SLOW_FIRST,
 			slow_first ? LINE_SLOW_MORE : LINE_QUICK_MORE,
 			slow_first ? LINE_QUICK_MORE : LINE_SLOW_MORE, LINE_PROBE};
-	for (size_t i = e->downtime.is_on ? 1 : 0; i < sizeof(order) / sizeof(order[0]); i++) {
+	if (probe_first && can_serve(e, LINE_PROBE))
+		return LINE_PROBE;
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		if (can_serve(e, order[i]))
 			return order[i];
 	}
 	return LINE_NONE;
 }
 
-/* An attempt that asks whether our line works should go to an endpoint that was well, not to one that
- * failed before. */
-static struct lane *healthiest(const struct engine *e, enum lane_line line)
+/* An attempt that asks whether our line works should go to an endpoint that has answered before, and to
+ * none twice while others were not asked: else the answer comes late, and the healthy wait for it. */
+static struct lane *best_to_ask(const struct engine *e, enum lane_line line)
 {
+	struct lane *first = CH_CONTAINER_OF(e->rings[line].next, struct lane, ring), *best = NULL;
 	int looked = 0;
 	CH_LIST_FOREACH (&e->rings[line], it, next) {
 		struct lane *l = CH_CONTAINER_OF(it, struct lane, ring);
-		if (l->health.failures == 0)
+		bool is_asked = l->asked_in == e->downtime.number;
+		if (!is_asked && l->has_answered)
 			return l;
-		if (++looked == 64)
+		if (!is_asked && !best)
+			best = l;
+		if (++looked == ASK_LOOKS)
 			break;
 	}
-	return CH_CONTAINER_OF(e->rings[line].next, struct lane, ring);
+	return best ? best : first;
+}
+
+/* Quick ones before slow ones does not matter here, but has answered before never has does. */
+static struct lane *next_to_ask(const struct engine *e)
+{
+	static const enum lane_line order[] = {
+			LINE_QUICK_FIRST, LINE_QUICK_MORE, LINE_SLOW_FIRST, LINE_SLOW_MORE, LINE_PROBE};
+	struct lane *fallback = NULL;
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		if (!can_serve(e, order[i]))
+			continue;
+		struct lane *l = best_to_ask(e, order[i]);
+		if (l->asked_in != e->downtime.number)
+			return l;
+		if (!fallback)
+			fallback = l;
+	}
+	return fallback;
 }
 
 struct lane *engine_next_in_line(struct engine *e)
@@ -105,11 +135,11 @@ struct lane *engine_next_in_line(struct engine *e)
 	enum lane_line line = next_line(e);
 	if (line == LINE_NONE)
 		return NULL;
-	struct lane *l = e->downtime.is_on ? healthiest(e, line)
+	struct lane *l = e->downtime.is_on ? next_to_ask(e)
 					   : CH_CONTAINER_OF(e->rings[line].next, struct lane, ring);
+	if (l->line != LINE_PROBE)
+		e->last_line = l->line;
 	engine_stand_in_line(e, l, LINE_NONE);
-	if (line != LINE_PROBE)
-		e->last_line = line;
 	return l;
 }
 

@@ -203,6 +203,7 @@ void engine_alive(struct engine *e, struct lane *l, int busy)
 {
 	bool was_dead = lane_state_of(l) == LANE_DEAD || lane_state_of(l) == LANE_PROBING;
 	health_note_answer(&l->health);
+	l->has_answered = true;
 	if (!was_dead) {
 		window_note_answer(&l->window, busy);
 		return;
@@ -237,6 +238,7 @@ void engine_forget_past(struct engine *e, struct lane *l)
 	l->probes = 0;
 	l->slow_samples = 0;
 	l->sample_count = 0;
+	l->has_answered = false;
 	health_init(&l->health);
 	window_init(&l->window, l->webhook.concurrency);
 	if (lane_state_of(l) != LANE_DISABLED && lane_state_of(l) != LANE_READY)

@@ -17,10 +17,10 @@ static void survey_webhook(struct engine *e, struct store_lane *row)
 		return;
 	if (w->revision < 1)
 		w->revision = 1;
-	bool is_new = !engine_lane(e, &w->id);
 	struct lane *l = engine_apply_webhook(e, w);
 	if (!l)
 		return;
+	bool is_new = l->seen_in_survey == 0; /* news may have made it before this answer */
 	l->seen_in_survey = e->survey.number;
 	if (is_new) {
 		l->pending = row->pending;

@@ -99,6 +99,7 @@ struct lane {
 	struct ch_list ring; /* in the engine's ring of `line`; unlinked: LINE_NONE */
 	enum lane_line line;
 	struct ch_list claim_link; /* linked: waits for its claim */
+	bool claims_slow; /* in which list */
 	struct ch_heap_node due; /* wall: when the store will have something; INT64_MAX: not waited for */
 	struct ch_heap_node pause; /* mono: when something below ends; INT64_MAX: nothing */
 
@@ -117,6 +118,8 @@ struct lane {
 	struct health health;
 	char failure[96]; /* words of the latest */
 	int64_t pending; /* in all, as the store said last, and what came since */
+	bool has_answered; /* since its URL is what it is */
+	uint64_t asked_in; /* downtime.number of the outage in which it was asked whether our line works */
 	int64_t died_mono_ms;
 	int64_t probe_at_mono_ms; /* DEAD: INT64_MAX: as soon as there is something to probe with */
 	int probes; /* since it died */

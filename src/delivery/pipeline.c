@@ -171,8 +171,10 @@ void pipeline_send(struct engine *e, struct lane *l, bool asks_line)
 	f->from = from;
 	f->was_dead = lane_state_of(l) != LANE_READY;
 	f->asks_line = asks_line;
-	if (asks_line)
+	if (asks_line) {
 		e->downtime.is_asking = true;
+		l->asked_in = e->downtime.number;
+	}
 	f->is_slow = f->job.is_slow = from == HELD_PROBE || lane_is_slow(l);
 	f->started_mono_ms = engine_mono_ms(e);
 	take_slot(e, l, f);

@@ -133,12 +133,16 @@ void pipeline_done(struct transport_job *job)
 
 static void count_result(struct engine *e, const struct held *h, const struct store_attempt *r)
 {
-	switch (r->in.next.state) {
+	switch (r->out.state) {
 	case DELIVERY_DELIVERED:
+		if (r->in.next.state != DELIVERY_DELIVERED)
+			break;
 		count(&e->stats.delivered, 1);
 		count_receipt(e, &h->delivery, h->flight->answered_wall_ms);
 		break;
 	case DELIVERY_FAILED:
+		if (r->in.next.state != DELIVERY_FAILED)
+			break;
 		count(&e->stats.failed, 1);
 		log_delivery(e, h, CH_LOG_WARN, "delivery_failed", r->in.next.reason);
 		break;
@@ -179,6 +183,9 @@ static void acknowledge(struct engine *e, struct held *h)
 		log_delivery(e, h, CH_LOG_ERROR, "result_lost", r->err.text);
 	}
 	lane_note_due(l, due_after(e, h, r));
+	/* A resend goes ahead of DEAD; this one had to wait for the attempt before it. */
+	if (h->was_resent && lane_state_of(l) == LANE_DEAD)
+		engine_probe_later(e, l, engine_mono_ms(e));
 	finish(e, h);
 }
 

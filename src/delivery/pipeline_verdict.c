@@ -89,10 +89,14 @@ static void set_next(struct engine *e, struct flight *f, const struct outcome *o
 			set_retry(e, r, a, o->suspend_s);
 		break;
 	case OUTCOME_PARK:
-		r->in.next.state = DELIVERY_PARKED;
+		/* The switch parks it with all the others, once it is off; should that come to nothing,
+		 * because the URL is another by now, it is still to be sent. */
+		r->in.next.state = DELIVERY_PENDING;
+		r->in.next.due_ms = engine_wall_ms(e);
 		r->in.next.reason = words_of(a, "the receiver ");
 		break;
 	case OUTCOME_AGAIN:
+		r->in.is_ours = true;
 		set_again(e, f->held->lane, r, a);
 		break;
 	}

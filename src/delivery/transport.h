@@ -46,7 +46,8 @@ struct transport_job {
 
 struct transport {
 	void (*send)(struct transport *t, struct transport_job *job);
-	/* Ends the job soon as ATTEMPT_LOCAL "canceled"; done is still called, later. */
+	/* Ends the job soon as ATTEMPT_LOCAL "canceled"; done is still called, later. With connect_us, an
+	 * address or reused_connection it was connected and the request may be out; else it is not. */
 	void (*cancel)(struct transport *t, struct transport_job *job);
 	/* The endpoint's URL or TLS settings changed, or it is gone: no connection of it is used again. */
 	void (*forget)(struct transport *t, const struct id *endpoint);

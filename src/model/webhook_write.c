@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/time_text.h"
+#include "model/json_load.h"
 #include "model/webhook.h"
 #include "model/webhook_json.h"
 
@@ -124,22 +125,15 @@ int webhook_settings_write(const struct webhook *w, struct ch_buf *out)
 	return r == 0 || out->err == 0 ? r : out->err;
 }
 
-/* jansson names no cause at all when an object or its own buffer can't be allocated. */
-static int load_failed(const json_error_t *error)
-{
-	return error->text[0] == '\0' || json_error_code(error) == json_error_out_of_memory ? CH_ENOMEM
-											    : CH_EINVAL;
-}
-
 int webhook_settings_read(const char *json, size_t len, struct webhook *w)
 {
 	struct problems problems;
 	struct webhook_reader reader = {.problems = &problems, .is_stored = true};
 	struct webhook draft;
-	json_error_t error = {.line = 0};
-	json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, &error);
-	if (root == NULL)
-		return load_failed(&error);
+	json_t *root;
+	int rc = json_load(json, len, JSON_REJECT_DUPLICATES, &root, NULL);
+	if (rc != 0)
+		return rc;
 	if (webhook_copy(w, &draft) != 0) {
 		json_decref(root);
 		return CH_ENOMEM;

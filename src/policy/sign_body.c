@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "model/call_codec.h"
+#include "model/json_load.h"
 
 #define BODY_MAX_BYTES ((size_t)CALL_MAX_BYTES_DEFAULT)
 
@@ -46,11 +47,11 @@ static int dump_to_buf(const char *data, size_t len, void *ctx)
 
 static int reprint(const char *body, size_t len, struct ch_buf *out)
 {
-	json_error_t error = {.line = 0};
-	json_t *root = json_loadb(body, len, 0, &error);
-	if (root == NULL)
-		return error.text[0] == '\0' ? CH_ENOMEM : CH_EINVAL;
-	int r = json_dump_callback(root, dump_to_buf, out, JSON_COMPACT) == 0 ? 0 : CH_ENOMEM;
+	json_t *root;
+	int r = json_load(body, len, 0, &root, NULL);
+	if (r != 0)
+		return r;
+	r = json_dump_callback(root, dump_to_buf, out, JSON_COMPACT) == 0 ? 0 : CH_ENOMEM;
 	json_decref(root);
 	return r;
 }

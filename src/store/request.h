@@ -146,6 +146,7 @@ struct store_attempt {
 		int64_t quiet_until_ms; /* the receiver asked not to be called before; 0: it did not. Kept
 					   with the webhook when later than what is kept */
 		int quiet_status; /* with which status it asked */
+		bool is_ours; /* our own fault or our own line: says nothing about the receiver */
 		struct {
 			enum delivery_state state; /* PENDING, DELIVERED, FAILED, PARKED */
 			int tries; /* counted in this round, this one included if it counts */

@@ -188,7 +188,7 @@ int rules_resend_apply(const struct webhook *w, int64_t now_ms, struct rules_row
 
 static bool note_outcome(const struct store_attempt *a, struct streak *s)
 {
-	if (a->in.attempt.outcome == ATTEMPT_LOCAL)
+	if (a->in.is_ours || a->in.attempt.outcome == ATTEMPT_LOCAL)
 		return false;
 	if (a->in.next.state != DELIVERY_DELIVERED) {
 		streak_note_failure(s, &a->in.attempt.delivery_id, a->in.attempt.started_ms);
@@ -233,8 +233,8 @@ bool rules_receiver_update(
 bool rules_receiver_is_hopeless(
 		const struct store_attempt *a, const struct webhook *w, const struct rules_receiver *r)
 {
-	return w != NULL && !w->deleted && w->enabled && a->in.attempt.outcome != ATTEMPT_LOCAL &&
-	       a->in.next.state != DELIVERY_DELIVERED &&
+	return w != NULL && !w->deleted && w->enabled && !a->in.is_ours &&
+	       a->in.attempt.outcome != ATTEMPT_LOCAL && a->in.next.state != DELIVERY_DELIVERED &&
 	       streak_is_hopeless(&r->streak, a->in.attempt.started_ms);
 }
 

@@ -210,6 +210,8 @@ static int sqlite_write(
 		if (rc != 0)
 			take_back(s);
 	}
+	if (rc == CH_EIO)
+		sq_conn_doubt(&s->conn);
 	if (rc != 0) {
 		rules_batch_failed(requests, n, rc, words.text);
 		return ch_err_set(err, rc, "%s", words.text);

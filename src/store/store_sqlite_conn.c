@@ -180,6 +180,11 @@ void sq_conn_reset(struct sq_conn *c)
 		sqlite3_reset(c->stmts[i]);
 }
 
+void sq_conn_doubt(struct sq_conn *c)
+{
+	(void)sqlite3_db_release_memory(c->db);
+}
+
 int sq_run(struct sq_conn *c, enum sq_stmt which, const char *doing, struct ch_err *err)
 {
 	sqlite3_stmt *st = c->stmts[which];

@@ -25,6 +25,8 @@ static int fail_open(const char *path, int os, struct ch_err *err)
 	if (os == ENOENT && slash != NULL && slash != path)
 		return ch_err_set(err, CH_EIO, "can't open the database %s: there is no directory %.*s", path,
 				(int)(slash - path), path);
+	if (os == ENOMEM)
+		return sq_no_memory(err);
 	if (os == ENOSPC || os == EDQUOT)
 		return ch_err_set(err, CH_EFULL, "can't open the database %s: %s", path, strerror(os));
 	return ch_err_set(err, CH_EIO, "can't open the database %s: %s", path, strerror(os));

@@ -1,5 +1,6 @@
 #include "../unit/nth_alloc.h"
 #include "clients.h"
+#include "store/writer.h"
 
 struct inline_bed {
 	struct bed bed;
@@ -140,6 +141,38 @@ static void sweeps_left_by_a_crash_are_found(void **state)
 	read = submit_ledger(b);
 	step_all(b);
 	assert_int_equal(read->r.u.ledger.out.ledger.canceled, 5);
+	asked_free(read);
+}
+
+static struct asked *submit_update(struct inline_bed *b, bool enabled, int64_t revision)
+{
+	struct asked *a = asked_create();
+
+	ask_update(&b->bed, &a->r, 1, enabled, revision);
+	a->r.u.webhook_update.in.release = enabled;
+	asked_aim(a, &b->port);
+	store_submit(b->client, &a->r);
+	return a;
+}
+
+static void a_release_is_followed_by_its_sweeps(void **state)
+{
+	struct inline_bed *b = *state;
+	struct asked *off, *on, *read;
+
+	fill_store(&b->bed, 2 * WRITER_SWEEP_ROWS + 1);
+	start(b);
+	off = submit_update(b, false, 1);
+	step_all(b);
+	on = submit_update(b, true, 2);
+	step_all(b);
+	assert_int_equal(on->result, 0);
+	assert_int_equal(atomic_load(&b->seen.last_sweeps), 2);
+	read = submit_ledger(b);
+	step_all(b);
+	assert_int_equal(read->r.u.ledger.out.ledger.pending, 2 * WRITER_SWEEP_ROWS + 1);
+	asked_free(off);
+	asked_free(on);
 	asked_free(read);
 }
 
@@ -318,6 +351,7 @@ int test_client_inline(void)
 	static const struct CMUnitTest tests[] = {
 			cmocka_unit_test_setup_teardown(one_step_serves_all_that_waits, setup, teardown),
 			cmocka_unit_test_setup_teardown(a_change_is_followed_by_its_sweeps, setup, teardown),
+			cmocka_unit_test_setup_teardown(a_release_is_followed_by_its_sweeps, setup, teardown),
 			cmocka_unit_test_setup_teardown(sweeps_left_by_a_crash_are_found, setup, teardown),
 			cmocka_unit_test_setup_teardown(
 					a_sweep_that_fails_is_tried_again_later, setup, teardown),

@@ -222,6 +222,7 @@ def test_a_crash_while_rows_follow_the_switch_in_chunks(make_world, how, name, p
     assert states_of(world, "bulk") == ({4: 1200} if how == "park" else {5: 1200})
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("name,passing", SWEEPS[2:4] + SWEEPS[5:])
 def test_a_crash_while_parked_rows_are_released_in_chunks(make_world, name, passing):
     world = make_world()

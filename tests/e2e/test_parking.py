@@ -3,6 +3,8 @@ import json
 import re
 import threading
 
+import pytest
+
 from conftest import PATIENCE, some_call
 
 MANY = 1300  # more than two of the chunks in which rows follow the switch
@@ -78,6 +80,9 @@ def test_what_was_parked_goes_out_when_asked_for_and_only_then(service, receiver
     assert ledger(service) == {"pending": 0, "delivered": 1, "failed": 0, "parked": MANY, "canceled": 0}
 
     switch(service, hook, "enable", {"deliverParked": True})
+    # Another change in the middle of it does not end it.
+    assert service.request("PATCH", f"/v1/webhooks/{hook}", {"name": "other"},
+                           {"Content-Type": "application/merge-patch+json"}).status == 200
     assert received(receiver, MANY) == parked
     wait_parked(service, hook, 0)
     service.wait_for("/v1/deliveries?size=1&state=PENDING", lambda page: not page["content"])
@@ -105,6 +110,7 @@ def test_switching_off_parks_a_backlog_and_a_patch_is_a_switch(make_service, rec
     assert receiver.got.empty()
 
 
+@pytest.mark.threads
 def test_a_kill_in_the_middle_of_a_release_loses_and_forgets_nothing(make_service, receiver):
     service = make_service("--dev").start()
     hook, _ = service.webhook(receiver.url())

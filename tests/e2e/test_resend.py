@@ -1,6 +1,8 @@
 """Sending a delivery again: a new round, the same id, the same bytes."""
 import json
 
+import pytest
+
 from conftest import some_call
 
 
@@ -60,6 +62,7 @@ def test_what_was_delivered_stays_delivered_whatever_the_new_round_brings(make_s
     assert shown["round"] == 1
 
 
+@pytest.mark.threads
 def test_a_resend_goes_ahead_of_dead_and_its_answer_brings_the_lane_back(service, receiver):
     hook, _ = service.webhook(receiver.url())
     fails(receiver, 1000)

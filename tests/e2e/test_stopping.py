@@ -92,6 +92,7 @@ def test_a_second_signal_ends_it_at_once(make_service, receiver, hold):
     service.wait_delivery(call["id"], "DELIVERED")
 
 
+@pytest.mark.threads
 def test_what_comes_during_a_stop_is_refused_and_not_half_accepted(make_service, receiver, hold):
     service = make_service("--dev", "--grace", "60").start()
     service.webhook(receiver.url())
@@ -127,6 +128,7 @@ def test_what_comes_during_a_stop_is_refused_and_not_half_accepted(make_service,
     assert service.request("GET", f"/v1/deliveries?callId={late['id']}").json()["content"] == []
 
 
+@pytest.mark.threads
 def test_results_that_the_disk_does_not_take_do_not_use_up_the_grace(make_service, receiver, hold):
     service = make_service("--dev", "--grace", "3600").start()
     service.webhook(receiver.url())

@@ -1,5 +1,6 @@
 /* What a stranger may put into a query string and into the headers that the api reads itself, one a line:
- * query, If-Match, Content-Type, cursor. Any bytes are refused with a problem or read into what can be shown.
+ * query, If-Match, Content-Type, and a cursor, an id or a word. Any bytes are refused with a problem or read
+ * into what can be shown.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -12,7 +13,10 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/err.h"
+#include "model/account.h"
+#include "model/delivery.h"
 #include "model/json_utf8.h"
+#include "policy/scope.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -60,12 +64,41 @@ static void run_etag(const char *header)
 static void run_cursor(const char *text)
 {
 	char back[CURSOR_TEXT_LEN + 1];
+	char id_text[ID_TEXT_LEN + 1];
 	struct id id;
+	struct id again;
 
-	if (cursor_parse(text, &id) != 0)
-		return;
-	cursor_format(&id, back);
-	CH_ASSERT(strcmp(text, back) == 0);
+	if (cursor_parse(text, &id) == 0) {
+		cursor_format(&id, back);
+		CH_ASSERT(strcmp(text, back) == 0);
+	}
+	if (id_parse(text, strlen(text), &id) == 0) {
+		id_format(&id, id_text);
+		CH_ASSERT(strcmp(text, id_text) == 0);
+		cursor_format(&id, back);
+		CH_ASSERT(cursor_parse(back, &again) == 0 && id_equal(&id, &again));
+	}
+}
+
+/* A word of one of our enumerations is that word when it is written again. */
+static void run_words(const char *text)
+{
+	enum delivery_state state;
+	enum attempt_outcome outcome;
+	enum call_status status;
+	enum scope scope;
+	size_t len = strlen(text);
+
+	if (delivery_state_parse(text, len, &state) == 0)
+		CH_ASSERT(strcmp(delivery_state_name(state), text) == 0);
+	if (attempt_outcome_parse(text, len, &outcome) == 0)
+		CH_ASSERT(strcmp(attempt_outcome_name(outcome), text) == 0);
+	if (call_status_parse(text, len, &status) == 0)
+		CH_ASSERT(strcmp(call_status_name(status), text) == 0);
+	if (scope_parse(text, len, &scope) == 0)
+		CH_ASSERT(strcmp(scope_name(scope), text) == 0);
+	if (account_id_check(text, len) == 0)
+		CH_ASSERT(len <= ACCOUNT_ID_MAX && !strpbrk(text, "/ \\\"'") && strcmp(text, "..") != 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -84,8 +117,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		run_etag(lines[1]);
 	if (lines[2])
 		(void)media_type_is(lines[2], "application/json");
-	if (lines[3])
+	if (lines[3]) {
 		run_cursor(lines[3]);
+		run_words(lines[3]);
+	}
 	ch_free(copy);
 	return 0;
 }

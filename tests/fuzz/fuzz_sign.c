@@ -53,6 +53,40 @@ static void check(const char *lines[LINES], const char *body, size_t len)
 		check_valid(&r);
 }
 
+static void assert_verdict(const struct sign_received *r, const char *secret, enum sign_verdict wanted)
+{
+	struct sign_check got;
+	CH_ASSERT(sign_check(r, secret, NULL, 0, &got, NULL) == 0);
+	CH_ASSERT(got.verdict == wanted);
+}
+
+/* What callhook signs is valid, with either signature or both, and no longer so when a byte more is there;
+ * and with the timestamp out of its window it is stale. */
+static void check_signed(const char *secret, const char *body, size_t len)
+{
+	struct sign_key k;
+	char hex[SIGN_HEX_LEN + 1];
+	char standard[SIGN_STD_LEN + 1];
+	if (sign_key_init(&k, secret, strlen(secret), NULL) != 0)
+		return;
+	sign_body_hex(&k, body, len, hex);
+	sign_body_standard(&k, "msg_1", 1700000000, body, len, standard);
+	sign_key_fini(&k);
+	struct sign_received r = {.body = body, .body_len = len, .hex_signature = hex, .now_s = 1700000000};
+	assert_verdict(&r, secret, SIGN_VALID);
+	r.std_signature = standard;
+	r.id = "msg_1";
+	r.timestamp = "1700000000";
+	r.tolerance_s = SIGN_TOLERANCE_S;
+	assert_verdict(&r, secret, SIGN_VALID);
+	r.now_s += SIGN_TOLERANCE_S + 1;
+	assert_verdict(&r, secret, SIGN_STALE);
+	r.now_s = 1700000000;
+	hex[0] = hex[0] == '0' ? '1' : '0';
+	struct sign_check got;
+	CH_ASSERT(sign_check(&r, secret, NULL, 0, &got, NULL) == 0 && got.verdict != SIGN_VALID);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *lines[LINES];
@@ -69,8 +103,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		at = end + 1;
 	}
 	check(lines, at, size - (size_t)(at - text));
-	/* The first line is also tried as a secret that somebody brings along. */
-	(void)!sign_secret_check(lines[0], strlen(lines[0]), NULL);
+	/* The first line is also a secret that somebody brings along: one that is taken can sign. */
+	bool is_taken = sign_secret_check(lines[0], strlen(lines[0]), NULL) == 0;
+	struct sign_key k;
+	if (sign_key_init(&k, lines[0], strlen(lines[0]), NULL) == 0)
+		sign_key_fini(&k);
+	else
+		CH_ASSERT(!is_taken);
+	check_signed(lines[0], at, size - (size_t)(at - text));
 	ch_free(text);
 	return 0;
 }

@@ -13,12 +13,14 @@
 struct nth_alloc {
 	int fail_at; /* from 1 */
 	int asked;
+	bool for_good; /* all that follow fail too */
 };
 
 static inline bool nth_alloc_should_fail(void *ctx)
 {
 	struct nth_alloc *n = ctx;
-	return ++n->asked == n->fail_at;
+	++n->asked;
+	return n->asked == n->fail_at || (n->for_good && n->asked > n->fail_at);
 }
 
 static inline void nth_alloc_begin(struct nth_alloc *n)

@@ -248,7 +248,7 @@ static void rival_submit(struct store_client *c, struct store_request *q)
 static void a_change_is_made_again_when_another_was_quicker(void **state)
 {
 	struct api_rig *r = *state;
-	char path[60];
+	char path[80];
 	make_webhook(r, path);
 	rival = (struct rival){.r = r, .submit = r->store->submit, .times = 4};
 	r->store->submit = rival_submit;
@@ -258,7 +258,23 @@ static void a_change_is_made_again_when_another_was_quicker(void **state)
 	rival.times = 5;
 	json_decref(api_json(r, "PATCH", path, "{\"name\":\"y\"}", 409));
 	assert_int_equal(rival.times, 0);
+	rival.times = 4;
+	strcat(path, "/disable");
+	json = api_json(r, "POST", path, NULL, 200);
+	assert_true(json_is_false(json_object_get(json, "enabled")));
+	json_decref(json);
+	assert_int_equal(rival.times, 0);
 	r->store->submit = rival.submit;
+}
+
+/* Makes one; its path into out. */
+static void newest_delivery(struct api_rig *r, char out[80])
+{
+	json_decref(api_json(r, "PUT", "/v1/calls/" CALL_2, record_json(CALL_2, NULL, NULL), 201));
+	json_t *json = api_json(r, "GET", "/v1/deliveries?size=1", NULL, 200);
+	json_t *row = json_array_get(json_object_get(json, "content"), 0);
+	snprintf(out, 80, "/v1/deliveries/%s", json_text(row, "id"));
+	json_decref(json);
 }
 
 static void any_allocation_may_fail(void **state)
@@ -266,12 +282,21 @@ static void any_allocation_may_fail(void **state)
 	struct api_rig *r = *state;
 	struct nth_alloc nth = {0};
 	char path[60];
-	char deep[80];
+	char deep[80], enable[80], disable[80], resend[80];
 	make_webhook(r, path);
 	snprintf(deep, sizeof(deep), "%s/secret", path);
+	snprintf(enable, sizeof(enable), "%s/enable", path);
+	snprintf(disable, sizeof(disable), "%s/disable", path);
+	newest_delivery(r, resend);
+	strcat(resend, "/resend");
 	const struct {
 		const char *method, *path, *headers, *body;
 	} requests[] = {
+			{"POST", resend, KEY_A, NULL},
+			{"POST", disable, KEY_A, NULL},
+			{"POST", disable, KEY_A JSON_TYPE, "{\"bad\":1}"},
+			{"POST", enable, KEY_A JSON_TYPE, "{\"deliverParked\":true}"},
+			{"POST", enable, KEY_A JSON_TYPE, "{\"a/b\":1}"},
 			{"GET", "/v1/webhooks", KEY_A, NULL},
 			{"GET", path, KEY_A, NULL},
 			{"PATCH", path, KEY_A JSON_TYPE, "{\"name\":\"z\"}"},

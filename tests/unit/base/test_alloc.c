@@ -59,6 +59,7 @@ static void test_hook_fails_every_door(void **state)
 {
 	int asked = 0;
 	char *old = ch_strdup("stays");
+	unsigned failures = ch_alloc_failures();
 	ch_alloc_set_hook(always, &asked);
 	void *a = ch_alloc(1);
 	void *b = ch_calloc(1, 1);
@@ -67,6 +68,7 @@ static void test_hook_fails_every_door(void **state)
 	char *e = ch_memdup0("x", 1);
 	ch_alloc_set_hook(NULL, NULL);
 	assert_true(!a && !b && !c && !d && !e);
+	assert_int_equal(ch_alloc_failures() - failures, 5);
 	assert_int_equal(asked, 5);
 	assert_string_equal(old, "stays");
 	ch_free(old);

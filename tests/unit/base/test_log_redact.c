@@ -78,6 +78,16 @@ static void test_secrets(void **state)
 	assert_redacts(pairs, ARRAY_LEN(pairs));
 }
 
+static void test_phone_numbers_as_user_names(void **state)
+{
+	static const struct pair pairs[] = {
+			{"sip://+14155550178:pw@pbx", "sip://+" DOTS "78:" GONE "@pbx"},
+			{"sip://whsec_abc:pw@pbx", "sip://" GONE ":" GONE "@pbx"},
+			{"sip://a@+14155550178:pw@pbx", "sip://a@+" DOTS "78:" GONE "@pbx"},
+	};
+	assert_redacts(pairs, ARRAY_LEN(pairs));
+}
+
 static void test_what_people_need_stays(void **state)
 {
 	static const struct pair pairs[] = {
@@ -171,6 +181,7 @@ int run_log_redact(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_phone_numbers),
 			cmocka_unit_test(test_secrets),
+			cmocka_unit_test(test_phone_numbers_as_user_names),
 			cmocka_unit_test(test_what_people_need_stays),
 			cmocka_unit_test(test_long_repetitions),
 			cmocka_unit_test(test_random_surroundings),

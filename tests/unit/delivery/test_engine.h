@@ -9,6 +9,7 @@ int engine_claim_tests(void);
 int engine_dead_tests(void);
 int engine_hooks_tests(void);
 int engine_memory_tests(void);
+int engine_regression_tests(void);
 int engine_results_tests(void);
 int engine_outage_tests(void);
 int engine_ring_tests(void);

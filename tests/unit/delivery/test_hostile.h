@@ -30,7 +30,7 @@
  * resets a reused connection               net        a_kept_connection_that_dies_gets_the_request_once_more
  * resets them all                          net        a_request_goes_out_twice_at_most
  * the same with a body over 64 KB          wire       a_big_body_on_a_dead_connection_is_sent_once_more
- * TLS stalls                               tls        a_handshake_that_hangs_ends_at_the_connect_timeout
+ * TLS stalls, TLS drips                    tls        a_handshake_that_hangs_ends_at_the_connect_timeout
  * no TLS behind https                      tls        a_plain_server_behind_https_is_a_tls_failure
  * expired, self-signed, wrong name         tls        a_bad_certificate_is_refused_and_named
  * unknown authority                tls  the_systems_authorities_are_not_replaced_but_unknown_ones_refused

@@ -17,6 +17,7 @@ int main(void)
 	failed += engine_dead_tests();
 	failed += engine_slots_tests();
 	failed += engine_outage_tests();
+	failed += engine_regression_tests();
 	failed += engine_memory_tests();
 	failed += resolver_tests();
 	failed += transport_tests();
