@@ -297,6 +297,7 @@ void http_conn_advance(struct http_conn *c)
 void http_conn_sent(struct http_conn *c)
 {
 	not_busy(c);
+	c->has_served = true;
 	if (c->x)
 		c->in_at += c->x->raw_len;
 	ch_free(c->x);

@@ -33,6 +33,7 @@ struct event;
 #define HTTP_READ_BYTES (64 * 1024)
 #define HTTP_BODY_READ_BYTES (256 * 1024)
 #define HTTP_LINGER_MS 5000
+#define HTTP_NEW_MS 1000 /* for so long a connection without a request is new, then it is idle */
 #define HTTP_TURN_REQUESTS 16 /* pipelined ones served before other connections get their turn */
 /* Requests being received or handled may hold this much together; beyond it new bodies are a 503. */
 #define HTTP_BUFFERED_MAX ((size_t)256 * 1024 * 1024)
@@ -103,6 +104,7 @@ struct http_conn {
 	bool is_advancing; /* conn_advance is on the stack */
 	bool wipe; /* in and out hold a secret */
 	bool close_after; /* once all is sent */
+	bool has_served; /* a request at least */
 	struct ch_buf in;
 	size_t in_at; /* where the present request begins */
 	size_t scanned; /* of its head, from in_at */

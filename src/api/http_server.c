@@ -18,6 +18,7 @@
 #define ACCEPT_TURN 64 /* connections taken before those that are open get their turn */
 #define ACCEPT_PAUSE_MS 100
 #define BACKLOG 1024
+#define EVICT_LOOKS 32
 
 static struct timeval ms_to_timeval(int ms)
 {
@@ -112,13 +113,33 @@ static void refuse(int fd)
 	close(fd);
 }
 
+/* One that has just come is not idle, its request is on the way; nor is one whose request nobody has read
+ * yet. If they could be sent away, many who come at once would push each other out and none be served. */
+static bool may_go(const struct http_server *s, const struct http_conn *c)
+{
+	char byte;
+
+	if (c->in.len > c->in_at)
+		return false;
+	if (!c->has_served && ch_clock_mono(&s->conf.clock).ms - c->since_ms < HTTP_NEW_MS)
+		return false;
+	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
 /* One that is idle makes room for one that wants something: the one that is idle longest. False: none is. */
 static bool make_room(struct http_server *s)
 {
-	if (ch_list_is_empty(&s->waits[WAIT_IDLE]))
-		return false;
-	http_conn_close(CH_CONTAINER_OF(s->waits[WAIT_IDLE].next, struct http_conn, link));
-	return true;
+	struct ch_list *head = &s->waits[WAIT_IDLE];
+	int looks = 0;
+
+	for (struct ch_list *n = head->next; n != head && looks < EVICT_LOOKS; n = n->next, looks++) {
+		struct http_conn *c = CH_CONTAINER_OF(n, struct http_conn, link);
+		if (may_go(s, c)) {
+			http_conn_close(c);
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Out of descriptors accept says so before it looks whether there is anybody. */

@@ -41,7 +41,8 @@ struct http_server_conf {
 	size_t (*body_max_of)(void *ctx, const char *method, const char *path);
 	int request_timeout_ms; /* from the first byte of a request to its last; 0: 30000 */
 	int idle_timeout_ms; /* a kept-alive connection without a request; 0: 75000 */
-	int connections_max; /* 0: 4096. Beyond it the longest idle one makes room, or it is a 503 */
+	int connections_max; /* 0: 4096. Beyond it the longest idle one makes room, or it is a 503; out of
+				descriptors too, or accepting pauses */
 	struct ch_log *log; /* NULL: silent */
 	void (*handle)(void *ctx, struct http_exchange *x);
 	void *ctx;

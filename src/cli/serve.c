@@ -1,54 +1,14 @@
 #include <curl/curl.h>
-#include <event2/event.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "api/api.h"
 #include "base/alloc.h"
 #include "base/crash_point.h"
-#include "cli/boot.h"
 #include "cli/cli.h"
-#include "cli/serve_conf.h"
-
-#define STOP_LOOK_MS 10
-/* At the end, with nothing left to do but to write results: how long the store may refuse them. A disk that
- * is full now is full in 20 s, and what is not written is attempted again. */
-#define REFUSED_MS 2000
-
-static const int caught[] = {SIGTERM, SIGINT, SIGHUP};
-#define CAUGHT_COUNT (sizeof(caught) / sizeof(caught[0]))
-
-/* Everything that runs, in the order it is started; stopped the other way round. */
-struct service {
-	struct serve_conf conf;
-	struct ch_clock clock;
-	struct ch_rand rand;
-	struct ch_log log;
-	struct event_base *base;
-	struct ch_port port;
-	bool has_port;
-	struct event *port_event;
-	struct event *signals[CAUGHT_COUNT];
-	struct event *stop_timer;
-	struct store_client *store;
-	struct boot_accounts accounts;
-	uint8_t seal_key[CH_SEAL_KEY_BYTES];
-	struct workers workers;
-	struct api *api;
-	struct http_server *http;
-	bool is_stopping;
-	bool has_stopper;
-	struct ch_mono stop_until; /* the end of the grace: one for answers and attempts alike */
-	bool is_ending; /* the API has nothing more to answer, or may no longer; the loops end */
-	int64_t refused_since_ms; /* mono; 0: the store takes results, or something is in flight */
-	bool is_hurried;
-	pthread_t stopper;
-	struct ch_msg stopped;
-};
+#include "cli/serve_core.h"
 
 static void on_port(evutil_socket_t fd, short what, void *ctx)
 {
@@ -57,120 +17,14 @@ static void on_port(evutil_socket_t fd, short what, void *ctx)
 	ch_port_dispatch(&s->port);
 }
 
-static void on_workers_stopped(struct ch_msg *m)
+/* The store begins to work before there are loops to tell: sweeps that an earlier run left. What they would
+ * have heard the loops find in the store when they start. */
+static void on_committed(void *ctx, struct store_request *const *requests, size_t n)
 {
-	struct service *s = CH_CONTAINER_OF(m, struct service, stopped);
+	const struct service *s = ctx;
 
-	CH_CRASH_POINT(stop_workers_stopped);
-	event_base_loopbreak(s->base);
-}
-
-/* Waiting for the delivery loops would block the loop that a second signal comes in on. */
-static void *stop_workers(void *ctx)
-{
-	struct service *s = ctx;
-
-	int64_t left_ms = s->stop_until.ms - ch_clock_mono(&s->clock).ms;
-
-	workers_stop(&s->workers, left_ms > 0 ? (int)left_ms : 0);
-	ch_port_post(&s->port, &s->stopped);
-	return NULL;
-}
-
-static void hurry(struct service *s)
-{
-	s->is_hurried = true;
-	for (int i = 0; i < s->workers.count; i++)
-		worker_hurry(s->workers.items[i]);
-}
-
-static long long gauge(const atomic_llong *g)
-{
-	return atomic_load_explicit(g, memory_order_relaxed);
-}
-
-/* Nothing is left but results that the store does not take? */
-static bool is_refused(const struct service *s, long long *ret_results)
-{
-	long long in_flight = 0, refused = 0;
-
-	*ret_results = 0;
-	for (int i = 0; i < s->workers.count; i++) {
-		const struct engine_stats *stats = worker_stats(s->workers.items[i]);
-		in_flight += gauge(&stats->in_flight);
-		refused += gauge(&stats->is_refused);
-		*ret_results += gauge(&stats->results_waiting);
-	}
-	return in_flight == 0 && refused > 0;
-}
-
-static void look_at_results(struct service *s)
-{
-	int64_t now_ms = ch_clock_mono(&s->clock).ms;
-	long long results;
-
-	if (!is_refused(s, &results)) {
-		s->refused_since_ms = 0;
-		return;
-	}
-	if (s->refused_since_ms == 0)
-		s->refused_since_ms = now_ms;
-	if (s->is_hurried || now_ms - s->refused_since_ms < REFUSED_MS)
-		return;
-	CH_LOG(&s->log, CH_LOG_WARN, "stopping_unwritten", CH_I("results", results));
-	hurry(s);
-}
-
-static void end_loops(struct service *s)
-{
-	s->is_ending = true;
-	CH_CRASH_POINT(stop_drained);
-	s->stopped.run = on_workers_stopped;
-	s->has_stopper = pthread_create(&s->stopper, NULL, stop_workers, s) == 0;
-	if (!s->has_stopper)
-		stop_workers(s);
-}
-
-static void on_stop_look(evutil_socket_t fd, short what, void *ctx)
-{
-	struct service *s = ctx;
-	bool is_quiet = http_server_busy(s->http) == 0 && api_busy(s->api) == 0;
-
-	if (!s->is_ending && (is_quiet || ch_clock_mono(&s->clock).ms >= s->stop_until.ms))
-		end_loops(s);
-	else if (s->is_ending)
-		look_at_results(s);
-	event_add(s->stop_timer, &(struct timeval){.tv_usec = STOP_LOOK_MS * 1000});
-}
-
-static void on_hangup(struct service *s)
-{
-	CH_LOG(&s->log, CH_LOG_INFO, "hangup_ignored", CH_S("reason", "there is nothing to reload"));
-}
-
-static void on_signal(evutil_socket_t number, short what, void *ctx)
-{
-	struct service *s = ctx;
-
-	if (number == SIGHUP) {
-		on_hangup(s);
-		return;
-	}
-	if (s->is_stopping) {
-		CH_LOG(&s->log, CH_LOG_WARN, "stopping_now", CH_I("signal", number));
-		s->stop_until = ch_clock_mono(&s->clock);
-		hurry(s);
-		return;
-	}
-	CH_LOG(&s->log, CH_LOG_INFO, "stopping", CH_I("signal", number),
-			CH_I("grace_s", s->conf.grace_ms / 1000));
-	s->is_stopping = true;
-	CH_CRASH_POINT(stop_asked);
-	s->stop_until = (struct ch_mono){ch_clock_mono(&s->clock).ms + s->conf.grace_ms};
-	workers_quiesce(&s->workers);
-	api_stopping(s->api);
-	http_server_drain(s->http);
-	on_stop_look(-1, 0, s);
+	if (atomic_load(&s->has_workers))
+		s->watcher.committed(s->watcher.ctx, requests, n);
 }
 
 static int start_store(struct service *s, struct ch_err *err)
@@ -180,8 +34,9 @@ static int start_store(struct service *s, struct ch_err *err)
 			.readers = s->conf.readers,
 			.batch_max = 512,
 			.result_wait_ms = 5,
-			.watcher = workers_watcher(&s->workers)};
+			.watcher = {.committed = on_committed, .ctx = s}};
 	struct store *store = NULL;
+	s->watcher = workers_watcher(&s->workers);
 	int rc = store_open(s->conf.store_url, &conf, &store, err);
 
 	if (rc == 0)
@@ -228,6 +83,8 @@ static int start_workers(struct service *s, struct ch_err *err)
 				&s->workers.items[s->workers.count], err);
 		s->workers.count += rc == 0;
 	}
+	if (rc == 0)
+		atomic_store(&s->has_workers, true);
 	for (int i = 0; rc == 0 && i < s->workers.count; i++)
 		worker_start(s->workers.items[i]);
 	ch_wipe(conf.engine.seal_key, sizeof(conf.engine.seal_key));
@@ -290,9 +147,9 @@ static int start_loop(struct service *s, struct ch_err *err)
 	if (rc != 0)
 		return rc;
 	s->port_event = event_new(s->base, ch_port_fd(&s->port), EV_READ | EV_PERSIST, on_port, s);
-	s->stop_timer = evtimer_new(s->base, on_stop_look, s);
-	for (size_t i = 0; i < CAUGHT_COUNT; i++) {
-		s->signals[i] = evsignal_new(s->base, caught[i], on_signal, s);
+	s->stop_timer = evtimer_new(s->base, serve_on_stop_look, s);
+	for (size_t i = 0; i < SERVE_SIGNALS; i++) {
+		s->signals[i] = evsignal_new(s->base, serve_signals[i], serve_on_signal, s);
 		if (!s->signals[i] || event_add(s->signals[i], NULL) != 0)
 			rc = CH_ENOMEM;
 	}
@@ -308,8 +165,8 @@ static int start(struct service *s, struct ch_err *err)
 	int rc;
 
 	sigemptyset(&mine);
-	for (size_t i = 0; i < CAUGHT_COUNT; i++)
-		sigaddset(&mine, caught[i]);
+	for (size_t i = 0; i < SERVE_SIGNALS; i++)
+		sigaddset(&mine, serve_signals[i]);
 	pthread_sigmask(SIG_BLOCK, &mine, NULL);
 	rc = start_loop(s, err);
 	if (rc == 0)
@@ -346,7 +203,7 @@ static void stop(struct service *s)
 	ch_free(s->workers.items);
 	boot_accounts_fini(&s->accounts);
 	ch_wipe(s->seal_key, sizeof(s->seal_key));
-	for (size_t i = 0; i < CAUGHT_COUNT; i++)
+	for (size_t i = 0; i < SERVE_SIGNALS; i++)
 		if (s->signals[i])
 			event_free(s->signals[i]);
 	if (s->port_event)

@@ -23,8 +23,10 @@ struct store_ops {
 	/* One transaction for all n requests (writes only), in order, each seeing those before it. A
 	 * request that can't be done (CH_ECONFLICT, CH_ENOENT, …) gets its own result and leaves the
 	 * others alone. 0: it is durable - on disk, for a store that has one - and every result is set.
-	 * Otherwise nothing of it happened, ever, and every request has this code as its result. After
-	 * a crash inside the call either all or nothing of it is there. */
+	 * Otherwise nothing of it happened and every request has this code as its result; nor will it,
+	 * but for one case: when it was the sync that failed (CH_EIO, CH_EFULL) and the process ends
+	 * before another write, all of it may be there at the next opening. After a crash inside the
+	 * call either all or nothing of it is there. */
 	int (*write)(struct store *s, struct store_request *const *requests, size_t n, struct ch_err *err);
 
 	int (*reader_open)(struct store *s, struct store_reader **ret, struct ch_err *err);

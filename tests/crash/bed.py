@@ -16,8 +16,10 @@ from e2e import BINARY, PATIENCE, Service
 from load import WANTS, Client, Feeder, Promise
 
 STATES = ["PENDING", "DELIVERING", "DELIVERED", "FAILED", "PARKED", "CANCELED"]
-# A window of 32 for each kind of endpoint, and the results of one commit.
-IN_FLIGHT_MAX = 32 * (len(WANTS) + 1) + 512
+# Attempts under way, and what may come twice after a crash: those, and as many answers and ENGINE_RESULTS_MORE
+# (delivery/engine_core.h) on their way into the store.
+SLOTS = 128
+IN_FLIGHT_MAX = SLOTS + SLOTS + 256
 # What a delivery may have become between two crashes, when nobody resends. PENDING: anything.
 MAY_BECOME = {
     "DELIVERED": {"DELIVERED"},
@@ -38,7 +40,7 @@ def fsck(store):
 class World:
     def __init__(self, folder, seed, schedule="1s,1s"):
         self.rng = random.Random(seed)
-        self.service = Service(folder, "--dev", "--retry-schedule", schedule)
+        self.service = Service(folder, "--dev", "--retry-schedule", schedule, "--max-in-flight", str(SLOTS))
         self.path = f"{folder}/callhook.db"
         self.audience = Audience(self.happened)
         self.news = threading.Condition()

@@ -21,6 +21,8 @@ enum step_kind {
 	STEP_PUT, /* calls a to a + b - 1, bodies of `bytes` and more; with them c attempts */
 	STEP_ATTEMPTS, /* c of them */
 	STEP_SWITCH, /* webhook a, revision b; c: enabled */
+	STEP_RELEASE, /* webhook a, revision b: switched on, with what is parked */
+	STEP_RESEND, /* the delivery made[a] */
 	STEP_DELETE, /* webhook a */
 	STEP_SWEEP, /* webhook a, at most b rows */
 	STEP_CHECKPOINT, /* the next commit pays for one */

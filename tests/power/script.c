@@ -20,6 +20,10 @@ static const struct step short_steps[] = {
 		{STEP_SWEEP, 1, 10, 0, 0},
 		{STEP_MAINTAIN, 0, 0, 0, 0},
 		{STEP_PUT, 7, 2, 0, 100},
+		{STEP_RELEASE, 1, 2, 0, 0},
+		{STEP_SWEEP, 1, 2, 0, 0},
+		{STEP_SWEEP, 1, 20, 0, 0},
+		{STEP_RESEND, 0, 0, 0, 0},
 		{STEP_REOPEN, 0, 0, 0, 0},
 		{STEP_DELETE, 2, 0, 0, 0},
 		{STEP_SWEEP, 2, 3, 0, 0},
@@ -45,6 +49,10 @@ static const struct step long_steps[] = {
 		{STEP_CHECKPOINT, 0, 0, 0, 0},
 		{STEP_SWEEP, 2, 15, 0, 0},
 		{STEP_SWEEP, 2, 100, 0, 0},
+		{STEP_RELEASE, 2, 2, 0, 0},
+		{STEP_SWEEP, 2, 30, 0, 0},
+		{STEP_SWEEP, 2, 100, 0, 0},
+		{STEP_RESEND, 3, 0, 0, 0},
 		{STEP_PUT, 57, 10, 20, 300},
 		{STEP_DELETE, 3, 0, 0, 0},
 		{STEP_SWEEP, 3, 30, 0, 0},
@@ -235,6 +243,14 @@ static int step(struct power_run *r, const struct step *s)
 		return write_batch(r, &q, 1);
 	case STEP_SWITCH:
 		ask_update(&r->bed, &q, s->a, s->c != 0, s->b);
+		return write_batch(r, &q, 1);
+	case STEP_RELEASE:
+		ask_update(&r->bed, &q, s->a, true, s->b);
+		q.u.webhook_update.in.release = true;
+		return write_batch(r, &q, 1);
+	case STEP_RESEND:
+		CH_ASSERT(s->a < r->made_count);
+		ask_resend(&r->bed, &q, &r->made[s->a].id);
 		return write_batch(r, &q, 1);
 	case STEP_DELETE:
 		ask_delete(&r->bed, &q, s->a);

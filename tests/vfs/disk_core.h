@@ -77,7 +77,7 @@ struct disk_state {
 	int fault_in; /* operations that fit until the first that fails; 0: no fault */
 	int fault_left; /* how many fail then; -1: for ever */
 	long hits;
-	int os_errno;
+	int os_errno; /* of the last failure, as errno stays what it is until the next one */
 	void (*on_sync)(void *ctx);
 	void *on_sync_ctx;
 	const char *on_sync_suffix;

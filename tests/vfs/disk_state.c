@@ -57,7 +57,6 @@ static bool fault_is_due(enum disk_op op, const char *path)
 int disk_admit(enum disk_op op, const char *path, bool *ret_is_last)
 {
 	*ret_is_last = false;
-	disk.os_errno = 0;
 	if (disk.is_cut)
 		return cut_code(op);
 	if (path == NULL)
@@ -139,6 +138,7 @@ void disk_fail(const struct disk_fault *fault)
 	disk.fault_in = fault->nth;
 	disk.fault_left = fault->count == 0 ? -1 : fault->count;
 	disk.hits = 0;
+	disk.os_errno = 0;
 	disk_unlock();
 }
 

@@ -541,6 +541,7 @@ static void beyond_the_limit_the_longest_idle_makes_room(void **state)
 	client_sends(&c[1], "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
 	while (e->held_count < 1)
 		rig_turn(&e->rig);
+	ch_clock_virtual_advance(&e->rig.time, 1000);
 	client_open(&c[2], &e->rig);
 	client_sends(&c[2], "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
 	client_wait_closed(&c[0]);
@@ -555,6 +556,39 @@ static void beyond_the_limit_the_longest_idle_makes_room(void **state)
 	a = client_read(&c[2], false);
 	assert_string_equal(a.body, "GET /b ? ");
 	answer_fini(&a);
+	for (int i = 0; i < 4; i++)
+		client_close(&c[i]);
+}
+
+/* Else those who come at once would push each other out, and none be served. */
+static void one_that_has_just_come_is_not_idle(void **state)
+{
+	struct echo *e = *state;
+	struct http_server_conf conf = echo_conf(e);
+	struct client c[4];
+	http_server_destroy(&e->rig.server);
+	conf.connections_max = 2;
+	rig_serve(&e->rig, &conf);
+	client_open(&c[0], &e->rig);
+	client_open(&c[1], &e->rig);
+	while (http_server_connections(e->rig.server) < 2)
+		rig_turn(&e->rig);
+	client_open(&c[2], &e->rig);
+	struct answer a = client_read(&c[2], false);
+	assert_int_equal(a.status, 503);
+	answer_fini(&a);
+	client_sends(&c[0], "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+	a = client_read(&c[0], false);
+	assert_int_equal(a.status, 200);
+	answer_fini(&a);
+	/* That one is served, so it can go, and the other can't yet. */
+	client_open(&c[3], &e->rig);
+	client_sends(&c[3], "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+	a = client_read(&c[3], false);
+	assert_int_equal(a.status, 200);
+	answer_fini(&a);
+	client_wait_closed(&c[0]);
+	assert_false(c[1].is_closed);
 	for (int i = 0; i < 4; i++)
 		client_close(&c[i]);
 }
@@ -705,6 +739,7 @@ int group_http_server(void)
 			TEST(a_stream_to_http_1_0_ends_with_the_connection),
 			TEST(a_stream_whose_reader_leaves_is_told_so),
 			TEST(beyond_the_limit_the_longest_idle_makes_room),
+			TEST(one_that_has_just_come_is_not_idle),
 			TEST(out_of_descriptors_accepting_pauses_and_goes_on),
 			TEST(out_of_descriptors_the_longest_idle_makes_room),
 			TEST(an_address_in_use_is_named),
