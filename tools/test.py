@@ -77,12 +77,25 @@ def meson_tests(tally, directory, arguments, environment):
         tally.add(f"{directory} (no test ran)", 0, 1)
 
 
-def long_simulations(tally):
-    """Fresh seeds, which the simulation prints, so that one that fails can be run again."""
-    for name, arguments in (("memory", ["--count", "200", "--steps", "20000"]),
-                            ("sqlite", ["--count", "40", "--steps", "4000", "--sqlite"])):
-        failed = run(["build-asan/tests/sim/sim", "--fresh"] + arguments, env={**os.environ, **SANITIZER})
-        tally.add(f"long simulation, {name}", int(not failed), int(bool(failed)))
+LONG = (
+    ("simulation, memory", ["sim/sim", "--fresh", "--count", "200", "--steps", "20000"]),
+    ("simulation, sqlite", ["sim/sim", "--fresh", "--count", "40", "--steps", "4000", "--sqlite"]),
+    ("power cuts, short script", ["power/power", "--fresh", "--script", "short", "--seeds", "64"]),
+    ("power cuts, upgrade", ["power/power", "--fresh", "--script", "upgrade", "--seeds", "64"]),
+    ("power cuts, long script", ["power/power", "--fresh", "--script", "long", "--every", "3", "--seeds", "6"]),
+    ("torture, model", ["torture/torture_model", "--long"]),
+    ("torture, store", ["torture/torture_store", "--long"]),
+    ("torture, delivery", ["torture/torture_delivery", "--long"]),
+    ("torture, api", ["torture/torture_api", "--long"]),
+    ("torture, cli", ["torture/torture_cli", "--long"]),
+)
+
+
+def long_tests(tally):
+    """Fresh seeds, which each program prints, so that one that fails can be run again."""
+    for name, (program, *arguments) in LONG:
+        failed = run(["build-asan/tests/" + program] + arguments, env={**os.environ, **SANITIZER})
+        tally.add(f"long, {name}", int(not failed), int(bool(failed)))
 
 
 def pytest_tests(tally, binary, name, arguments):
@@ -101,7 +114,7 @@ def pytest_tests(tally, binary, name, arguments):
 
 
 # The C tests in which more than one thread runs.
-THREADED = ["base", "store_clients", "delivery"]
+THREADED = ["base", "store_clients", "store_faults_threads", "delivery"]
 
 SANITIZER = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:allocator_may_return_null=1",
@@ -122,7 +135,7 @@ def main():
     if options.only in (None, "c"):
         meson_tests(tally, "build-asan", ["--timeout-multiplier", "4"], SANITIZER)
     if options.long:
-        long_simulations(tally)
+        long_tests(tally)
     if options.only in (None, "tsan"):
         build("build-tsan", "tsan")
         meson_tests(tally, "build-tsan", THREADED + ["--timeout-multiplier", "8"], SANITIZER)
