@@ -8,8 +8,9 @@ kind=$2
 [ -e "$dir/build.ninja" ] && exit 0
 case $kind in
 release) options=(--buildtype=release -Dtests=false -Db_pie=true -Ddebug=true) ;;
-asan) options=(--buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true) ;;
-tsan) options=(--buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dwerror=true) ;;
+asan) options=(--buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true
+    -Dcrash_points=true) ;;
+tsan) options=(--buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dwerror=true -Dcrash_points=true) ;;
 fuzz) options=(--buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
     -Dc_args=-fsanitize=fuzzer-no-link) ;;
 bench) options=(--buildtype=release -Ddebug=true -Dtests=false -Dbench=true) ;;

@@ -141,8 +141,12 @@ def main():
         meson_tests(tally, "build-tsan", THREADED + ["--timeout-multiplier", "8"], SANITIZER)
     if options.only in (None, "e2e"):
         pytest_tests(tally, "build-asan/callhook", "e2e", ["tests/e2e"])
+        pytest_tests(tally, "build-asan/callhook", "crash",
+                     ["tests/crash"] + (["--kills", "2000"] if options.long else []))
         if os.path.exists(os.path.join(ROOT, "build-tsan/callhook")):
             pytest_tests(tally, "build-tsan/callhook", "e2e-tsan", ["tests/e2e", "-m", "threads"])
+            pytest_tests(tally, "build-tsan/callhook", "crash-tsan",
+                         ["tests/crash", "-m", "threads", "--kills", "30"])
 
     print(f"in {time.time() - started:.0f} s")
     for complaint in tally.complaints:

@@ -28,7 +28,8 @@ enum {
 	CH_ECRYPT = -12, /* decryption or a check of authenticity failed */
 	CH_ETIME = -13, /* a deadline passed */
 	CH_ECANCELED = -14, /* given up because the owner is stopping */
-	CH_EAGAIN = -15 /* not now; trying again later may work */
+	CH_EAGAIN = -15, /* not now; trying again later may work */
+	CH_EDAMAGED = -16 /* what is stored can't be used, and trying again does not help */
 };
 
 struct ch_err {

@@ -159,11 +159,14 @@ int sq_conn_open(const char *path, bool is_writer, struct sq_conn *ret, struct c
 int sq_conn_prepare(struct sq_conn *c, bool is_writer, struct ch_err *err) CH_MUST_USE;
 void sq_conn_close(struct sq_conn *c);
 void sq_conn_reset(struct sq_conn *c); /* all statements, after a failure */
-/* After CH_EIO, with nothing running: a page that came from the disk as nonsense lies in the cache, where it
+/* After CH_EIO or CH_EDAMAGED, with nothing running: a page that came from the disk as nonsense lies in the cache, where it
  * would be found again and again when the disk has long been well. All that can be is read anew. */
 void sq_conn_doubt(struct sq_conn *c);
 int sq_fail(struct sq_conn *c, int rc, const char *doing, struct ch_err *err); /* a SQLite code as ours */
-int sq_damaged(const char *what, struct ch_err *err); /* CH_EIO */
+int sq_damaged(const char *what, struct ch_err *err); /* CH_EDAMAGED */
+/* What damages the store as a whole is no request's own damage: CH_EIO for CH_EDAMAGED. */
+int sq_of_whole(int rc);
+bool sq_is_doubtful(int rc); /* of a request or a batch: call sq_conn_doubt */
 int sq_no_memory(struct ch_err *err); /* CH_ENOMEM */
 int sq_exec_text(struct sq_conn *c, const char *sql, const char *doing, struct ch_err *err) CH_MUST_USE;
 
@@ -212,7 +215,7 @@ void sq_hook_replace(struct sq_hooks *h, struct sq_hook *hook,
 		struct webhook *settings); /* takes; NULL: deleted */
 struct ledger *sq_hook_counts(struct sq_hooks *h, struct sq_hook *hook); /* to be changed */
 void sq_hook_set_receiver(struct sq_hooks *h, struct sq_hook *hook, const struct rules_receiver *receiver);
-/* count deliveries changed their state. CH_EIO: there can't be as many. */
+/* count deliveries changed their state. CH_EDAMAGED: there can't be as many. */
 int sq_hook_move(struct sq_hooks *h, struct sq_hook *hook, enum delivery_state from, enum delivery_state to,
 		int64_t count, struct ch_err *err) CH_MUST_USE;
 void sq_hooks_done(struct sq_hooks *h, bool is_committed);
@@ -254,7 +257,7 @@ struct sq_hook_row {
 
 int sq_hook_row_read(struct sq_conn *c, enum sq_stmt which, struct sq_hook_row *ret,
 		struct ch_err *err) CH_MUST_USE;
-/* The delivery at (webhook, key), CH_EIO when it is not there. ret_last_attempt may be NULL. */
+/* The delivery at (webhook, key), CH_EDAMAGED when it is not there. ret_last_attempt may be NULL. */
 int sq_delivery_row(struct sq_conn *c, int64_t webhook, int64_t key, bool with_body, struct delivery *ret,
 		int64_t *ret_last_attempt, struct ch_err *err) CH_MUST_USE;
 int64_t sq_key_of(const struct id *id);

@@ -41,6 +41,13 @@ static int code_of(sqlite3 *db, int rc)
 		return CH_ENOMEM;
 	case SQLITE_IOERR:
 		return os == ENOSPC || os == EDQUOT ? CH_EFULL : CH_EIO;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_TOOBIG:
+	case SQLITE_RANGE:
+		return CH_EDAMAGED;
 	default:
 		return CH_EIO;
 	}
@@ -82,7 +89,17 @@ int sq_fail(struct sq_conn *c, int rc, const char *doing, struct ch_err *err)
 
 int sq_damaged(const char *what, struct ch_err *err)
 {
-	return ch_err_set(err, CH_EIO, "the database file is damaged: %s", what);
+	return ch_err_set(err, CH_EDAMAGED, "the database file is damaged: %s", what);
+}
+
+int sq_of_whole(int rc)
+{
+	return rc == CH_EDAMAGED ? CH_EIO : rc;
+}
+
+bool sq_is_doubtful(int rc)
+{
+	return rc == CH_EIO || rc == CH_EDAMAGED;
 }
 
 int sq_no_memory(struct ch_err *err)

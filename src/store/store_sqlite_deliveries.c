@@ -28,7 +28,7 @@ static int read_columns(struct sq_conn *c, struct delivery *d)
 			state == DELIVERY_DELIVERING || !sq_enum(c, SQ_DELIVERY_ROW, 7, INT_MAX, &d->tries) ||
 			!sq_enum(c, SQ_DELIVERY_ROW, 8, INT_MAX, &d->attempts) ||
 			!sq_enum(c, SQ_DELIVERY_ROW, 14, INT_MAX, &d->round))
-		return CH_EIO;
+		return CH_EDAMAGED;
 	d->account = sq_int(c, SQ_DELIVERY_ROW, 1);
 	d->version = sq_int(c, SQ_DELIVERY_ROW, 4);
 	d->call_status = (enum call_status)status;
@@ -87,7 +87,7 @@ static int read_fixed(struct sq_conn *c, struct attempt *a)
 			!sq_enum(c, SQ_ATTEMPT_READ, 3, ATTEMPT_OUTCOME_COUNT, &outcome) ||
 			(address_len != 0 && address_len != 4 && address_len != 16) ||
 			tls_len >= (int)sizeof(a->tls_version))
-		return CH_EIO;
+		return CH_EDAMAGED;
 	a->started_ms = sq_int(c, SQ_ATTEMPT_READ, 2);
 	a->outcome = (enum attempt_outcome)outcome;
 	a->status = (int)sq_int(c, SQ_ATTEMPT_READ, 4);
