@@ -12,6 +12,7 @@ from steady import add_memory, steady
 
 HEALTHY, SICK = calls.agent(1), calls.agent(2)
 TURNS = 3
+HUNG_HOSTS = 50  # addresses that the hung webhooks share: a listener is a file too
 # Of the 60 s after which the hung requests end: until the timers of their connections are past, and to measure rest.
 SETTLE_SECONDS, REST_SECONDS = 6, 5
 COLUMNS = [("p50_ms", "receipt p50 ms", ".2f"), ("p99_ms", "p99 ms", ".2f"), ("max_ms", "max ms", ".1f"),
@@ -57,11 +58,10 @@ def compare(alone, beside):
 
 # ---- hung receivers ----
 
-def open_windows(callhook, sick, body, settings):
-    """Answers late, but answers, until as many are in flight as the windows allow at most, with enough left pending
-    to fill them all. A window grows by one each time that a whole window was answered, and only while it is full: so
-    the answers come late enough for the service to fill all windows meanwhile, and before it calls an endpoint slow.
-    """
+def open_windows(callhook, body, settings):
+    """The receivers answer late, but answer, until as many are in flight as the windows allow at most. What has waited
+    for two seconds counts as slow, and slow ones share half of --max-in-flight: to have more than that hang at once,
+    they must all be under way, on connections that are open, the moment that the receivers stop answering."""
     target = settings.hung_webhooks * settings.hung_window
     run, made, in_flight = calls.new_run(), 0, 0
     piece = max(8, 32000 // settings.hung_webhooks)
@@ -71,13 +71,11 @@ def open_windows(callhook, sick, body, settings):
             callhook.import_calls(calls.chunks(body, run, piece, [SICK], made))
             made += piece
         in_flight = callhook.metric("callhook_in_flight")
-        time.sleep(0.1)
-    return in_flight
+        time.sleep(0.05)
 
 
 def fill(sick):
-    """Hangs, and waits until no more come."""
-    sick.set(hang=1)
+    """Waits until no more come."""
     seen = []
 
     def is_steady():
@@ -91,12 +89,14 @@ def fill(sick):
 def hung(body, settings):
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most = min(settings.hung_webhooks * settings.hung_window + 800, files - 1000)
-    sick = Receiver(settings.hung_webhooks, delay_ms=1200)
+    sick = Receiver(min(HUNG_HOSTS, settings.hung_webhooks), delay_ms=1200)
     pair = Pair(body, "--max-in-flight", str(most), "--max-webhooks", str(settings.hung_webhooks + 8))
-    for url in sick.urls:
-        pair.beside.webhook(url, agentIds=[SICK], concurrency=settings.hung_window, timeout=60)
+    for i in range(settings.hung_webhooks):
+        pair.beside.webhook(f"{sick.urls[i % len(sick.urls)]}/{i}", agentIds=[SICK],
+                            concurrency=settings.hung_window, timeout=60)
     before_kb = pair.beside.memory()["private_kb"]
-    grown = open_windows(pair.beside, sick, body, settings)
+    open_windows(pair.beside, body, settings)
+    sick.set(hang=1)
     held = fill(sick)
     memory, queued_kb = pair.beside.memory(), pair.beside.metric("callhook_held_body_bytes") / 1024
     time.sleep(SETTLE_SECONDS)
@@ -107,7 +107,7 @@ def hung(body, settings):
     alone, beside = pair.turns(settings.rate, 4)
     still = sick.stats()["held"]
     compare(alone, beside)
-    beside.update(held=min(held, still), held_before=held, held_after=still, in_flight_before=grown, max_in_flight=most,
+    beside.update(held=min(held, still), held_before=held, held_after=still, max_in_flight=most,
                   file_limit=files, kb_each=(memory["private_kb"] - before_kb) / max(held, 1),
                   queued_bodies_kb=queued_kb, rest_cpu_percent=rest / REST_SECONDS * 100)
     pair.close()

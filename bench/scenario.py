@@ -12,8 +12,8 @@ class Settings:
     seconds: int = 5  # a run of wrk
     rate: int = 2000  # calls a second of the scenarios with a fixed load
     rate_seconds: int = 10
-    hung_webhooks: int = 1500
-    hung_window: int = 12
+    hung_webhooks: int = 1120
+    hung_window: int = 16
     backlog: int = 1000000
     rest_seconds: int = 10
 
