@@ -46,6 +46,7 @@ static curl_socket_t sock_open(void *ctx, curlsocktype purpose, struct curl_sock
 		p->sock_error = fd;
 		return CURL_SOCKET_BAD;
 	}
+	p->opened_fd = fd;
 	return fd;
 }
 
@@ -259,19 +260,29 @@ static void flag_set(CURL *easy, CURLoption option, bool *is, bool should)
 	*is = should;
 }
 
+/* The time for connecting is one for the whole attempt. Each address gets its share of what is left, the last
+ * one all of it: a first one that swallows everything is not to keep the others from being tried. */
+static int64_t connect_share_ms(const struct curl_post *p, int connect_timeout_ms)
+{
+	int64_t left_ms = connect_timeout_ms - p->connect_spent_ms;
+	int64_t share_ms = left_ms / (p->target_count - p->target_at);
+	return share_ms < 1 ? 1 : share_ms;
+}
+
 int curl_post_aim(struct curl_post *p, int64_t now_ms, int connect_timeout_ms)
 {
-	int64_t left_ms = p->deadline_ms - now_ms;
+	int64_t left_ms = p->deadline_ms - now_ms, connect_ms = connect_share_ms(p, connect_timeout_ms);
 	CH_ASSERT(left_ms > 0 && p->target_at < p->target_count);
 	if (target_load(p) != 0)
 		return CH_ENOMEM;
 	curl_easy_setopt(p->easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
 	curl_easy_setopt(p->easy, CURLOPT_CONNECTTIMEOUT_MS,
-			(long)(left_ms < connect_timeout_ms ? left_ms : connect_timeout_ms));
+			(long)(left_ms < connect_ms ? left_ms : connect_ms));
 	flag_set(p->easy, CURLOPT_FRESH_CONNECT, &p->is_fresh, p->is_repeated);
 	flag_set(p->easy, CURLOPT_FORBID_REUSE, &p->is_unkept, p->common->socks->open > p->common->socks_max);
 	p->try_ms = now_ms;
 	p->sent = 0;
+	p->opened_fd = -1;
 	p->is_repeat_held = false;
 	p->sock_error = 0;
 	p->refusal = NULL;
@@ -285,8 +296,16 @@ void curl_post_unload(struct curl_post *p)
 	p->job = NULL;
 	p->is_repeated = false;
 	p->target_count = p->target_at = 0;
+	p->connect_spent_ms = 0;
 	curl_answer_fini(&p->answer);
 	curl_answer_init(&p->answer);
+}
+
+void curl_post_settle(struct curl_post *p)
+{
+	if (p->opened_fd >= 0)
+		curl_sock_check(p->common->socks, p->opened_fd);
+	p->opened_fd = -1;
 }
 
 bool curl_post_was_reused(struct curl_post *p)

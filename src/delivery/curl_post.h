@@ -66,10 +66,12 @@ struct curl_post {
 	struct event *alarm; /* the deadline, while a name is looked up; NULL: no look-up */
 	struct address targets[POST_TARGETS_MAX];
 	int target_count, target_at;
+	int64_t connect_spent_ms; /* on addresses that did not answer */
 	int shard; /* where it runs; -1: nowhere */
 	int64_t started_ms, deadline_ms;
 	int64_t try_ms; /* when libcurl got it (again) */
 	int64_t idle_since_ms;
+	int opened_fd; /* the latest socket that was made since try_ms; -1: none */
 	int sent; /* requests libcurl put on a connection since try_ms */
 	bool is_repeated; /* sent again after a kept connection had ended */
 	bool is_repeat_held; /* libcurl was about to use a kept connection that is no good for it */
@@ -90,6 +92,9 @@ int curl_post_load(struct curl_post *p, struct transport_job *job) CH_MUST_USE;
 /* Where to connect next (targets[target_at]) and how long it may take. CH_ENOMEM. */
 int curl_post_aim(struct curl_post *p, int64_t now_ms, int connect_timeout_ms) CH_MUST_USE;
 void curl_post_unload(struct curl_post *p); /* the job is over; nothing of it is kept */
+
+/* The try is over and the handle in no multi any more. */
+void curl_post_settle(struct curl_post *p);
 
 bool curl_post_was_reused(struct curl_post *p); /* the last try made no connection of its own */
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -34,6 +35,34 @@ static bool grow(struct curl_socks *s, size_t fd)
 	return true;
 }
 
+static ino_t inode_of(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
+static bool is_same(const struct curl_sock *k)
+{
+	return inode_of(k->fd) == k->inode;
+}
+
+static void drop(struct curl_socks *s, struct curl_sock *k)
+{
+	if (k->watched != 0)
+		event_del(&k->event);
+	ch_list_unlink(&k->of_owner);
+	s->by_fd[k->fd] = NULL;
+	s->open--;
+	ch_free(k);
+}
+
+void curl_sock_check(struct curl_socks *s, int fd)
+{
+	struct curl_sock *k = curl_sock_find(s, fd);
+	if (k != NULL && !is_same(k))
+		drop(s, k);
+}
+
 int curl_sock_open(struct curl_socks *s, const struct sockaddr *to, int type, int protocol,
 		struct ch_list *owner)
 {
@@ -46,8 +75,10 @@ int curl_sock_open(struct curl_socks *s, const struct sockaddr *to, int type, in
 		close(fd);
 		return -ENOMEM;
 	}
+	curl_sock_check(s, fd);
 	CH_ASSERT(s->by_fd[fd] == NULL);
 	k->fd = fd;
+	k->inode = inode_of(fd);
 	ch_list_push_back(owner, &k->of_owner);
 	s->by_fd[fd] = k;
 	s->open++;
@@ -62,21 +93,15 @@ struct curl_sock *curl_sock_find(const struct curl_socks *s, int fd)
 int curl_sock_close(struct curl_socks *s, int fd)
 {
 	struct curl_sock *k = curl_sock_find(s, fd);
-	if (k != NULL) {
-		if (k->watched != 0)
-			event_del(&k->event);
-		ch_list_unlink(&k->of_owner);
-		s->by_fd[fd] = NULL;
-		s->open--;
-		ch_free(k);
-	}
+	if (k != NULL)
+		drop(s, k);
 	return close(fd);
 }
 
 void curl_sock_idle(struct curl_sock *k)
 {
 	k->wanted = 0;
-	if (k->is_doomed)
+	if (k->is_doomed && is_same(k))
 		shutdown(k->fd, SHUT_RDWR);
 }
 
@@ -85,7 +110,7 @@ void curl_sock_doom_all(struct ch_list *owner)
 	CH_LIST_FOREACH (owner, it, nx) {
 		struct curl_sock *k = CH_CONTAINER_OF(it, struct curl_sock, of_owner);
 		k->is_doomed = true;
-		if (k->wanted == 0)
+		if (k->wanted == 0 && is_same(k))
 			shutdown(k->fd, SHUT_RDWR);
 	}
 }

@@ -14,6 +14,7 @@
 #include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/attr.h"
 #include "base/list.h"
@@ -25,6 +26,7 @@ struct curl_sock {
 	struct event event;
 	void *shard; /* whose event loop entry it is; NULL: not watched yet */
 	int fd;
+	ino_t inode; /* tells whether the descriptor is still this socket */
 	short watched; /* EV_READ, EV_WRITE as the loop has them; 0: not on the loop */
 	short wanted; /* as libcurl wants them; 0: idle */
 	bool is_doomed;
@@ -42,6 +44,9 @@ void curl_socks_fini(struct curl_socks *s); /* all must be closed */
 int curl_sock_open(struct curl_socks *s, const struct sockaddr *to, int type, int protocol,
 		struct ch_list *owner) CH_MUST_USE;
 int curl_sock_close(struct curl_socks *s, int fd); /* closes in any case; what close returned */
+/* libcurl closes a socket that never got connected by itself, without a word, and its number may be
+ * somebody else's by now: to be asked when a try that opened one is over. */
+void curl_sock_check(struct curl_socks *s, int fd);
 struct curl_sock *curl_sock_find(const struct curl_socks *s, int fd); /* NULL: not one of ours */
 
 /* All sockets of the list: no new use. */

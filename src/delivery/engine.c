@@ -334,7 +334,7 @@ static int64_t next_timer(const struct engine *e, int64_t now_mono_ms)
 	if (e->survey.is_wanted && !e->survey.under_way)
 		wake = earlier(wake, e->survey.at_mono_ms);
 	wake = earlier(wake, engine_next_overdue(e));
-	if (e->downtime.is_on && !e->downtime.is_asking && engine_has_sendable(e))
+	if (e->downtime.is_on && !e->downtime.is_asking && engine_may_send(e) && engine_has_sendable(e))
 		wake = earlier(wake, e->downtime.ask_at_mono_ms);
 	n = ch_heap_min(&e->dues);
 	if (n && n->key != INT64_MAX) {

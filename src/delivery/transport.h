@@ -66,7 +66,7 @@ struct transport_curl_conf {
 	const char *ca_file; /* added to the system's authorities; NULL: none */
 	const char *egress_proxy; /* NULL: none; then the proxy resolves and checks */
 	const char *const *dns_servers; /* "127.0.0.1:5353", NULL-terminated; NULL: the system's */
-	int shards; /* CURLMs quick endpoints are spread over, 1..64; 0: 8. Slow ones get as many */
+	int shards; /* CURLMs quick endpoints are spread over, 1..64; 0: 32. Slow ones get as many */
 	int connect_timeout_ms; /* of the job's deadline, for connect and TLS; 5000 */
 	int idle_ms; /* an idle connection is closed after; 60000 */
 };

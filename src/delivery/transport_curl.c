@@ -13,7 +13,7 @@
 #include "delivery/curl_result.h"
 #include "delivery/curl_target.h"
 
-#define DEFAULT_SHARDS 8
+#define DEFAULT_SHARDS 32
 #define DEFAULT_CONNECT_TIMEOUT_MS 5000
 #define DEFAULT_IDLE_MS 60000
 #define SHARDS_MAX 64
@@ -140,6 +140,7 @@ static bool post_goes_on(struct curl_post *p, CURLcode code, bool has_time)
 	p->endpoint->liked.len = 0;
 	if (!has_time || p->target_at + 1 == p->target_count)
 		return false;
+	p->connect_spent_ms += now_of(p->owner) - p->try_ms;
 	p->target_at++;
 	return true;
 }
@@ -150,6 +151,7 @@ static void post_finished(void *ctx, CURL *easy, CURLcode code)
 	struct curl_post *p = NULL;
 	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &p);
 	p->shard = -1;
+	curl_post_settle(p);
 	if (post_goes_on(p, code, now_of(t) < p->deadline_ms)) {
 		post_start(t, p);
 		return;
@@ -293,6 +295,7 @@ static void cancel_job(struct transport *base, struct transport_job *job)
 	if (p->shard >= 0) {
 		curl_result_fill_facts(p);
 		curl_loop_remove(&t->loop, p->shard, p->easy);
+		curl_post_settle(p);
 	}
 	p->shard = -1;
 	post_end_later(p, ATTEMPT_LOCAL, "canceled");

@@ -1,9 +1,12 @@
 #include "test_transport_kit.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 
@@ -125,6 +128,58 @@ static void the_next_address_is_tried_when_one_refuses(void **state)
 	assert_words(&dead, "127.0.0.");
 	post_fini(&p);
 	post_fini(&dead);
+	net_end();
+}
+
+/* A listener that nobody accepts from, its queue full: whoever connects hears nothing. */
+struct black_hole {
+	int listener, clients[4];
+};
+
+static void black_hole_open(struct black_hole *h, const char *address, uint16_t port)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
+	assert_int_equal(inet_pton(AF_INET, address, &at.sin_addr), 1);
+	h->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(h->listener >= 0);
+	assert_int_equal(bind(h->listener, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(h->listener, 0), 0);
+	for (int i = 0; i < 4; i++) {
+		h->clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		assert_true(h->clients[i] >= 0);
+		if (connect(h->clients[i], (struct sockaddr *)&at, sizeof(at)) != 0)
+			assert_int_equal(errno, EINPROGRESS);
+	}
+}
+
+static void black_hole_close(struct black_hole *h)
+{
+	for (int i = 0; i < 4; i++)
+		close(h->clients[i]);
+	close(h->listener);
+}
+
+/* With all of the time for connecting spent on each, the deadline would pass at the second. */
+static void those_that_swallow_all_share_the_time_for_connecting(void **state)
+{
+	struct dns_entry names[] = {{.name = "trio.example",
+			.addresses = {"127.0.0.7", "127.0.0.8", "127.0.0.1"},
+			.ttl = 60}};
+	struct black_hole holes[2];
+	struct post p;
+	struct net *f = net_begin(names, 1);
+	black_hole_open(&holes[0], "127.0.0.7", f->receiver.port);
+	black_hole_open(&holes[1], "127.0.0.8", f->receiver.port);
+	f->kit.conf.connect_timeout_ms = 1500;
+	kit_open(&f->kit);
+	post_init(&p, "http://trio.example:%u/", f->receiver.port);
+	p.job.timeout_ms = 2500;
+	post_run(&f->kit, &p);
+	assert_outcome(&p, ATTEMPT_ANSWERED);
+	assert_memory_equal(p.job.attempt.address.b, "\x7f\0\0\1", 4);
+	post_fini(&p);
+	black_hole_close(&holes[0]);
+	black_hole_close(&holes[1]);
 	net_end();
 }
 
@@ -425,6 +480,7 @@ int transport_names_tests(void)
 			cmocka_unit_test(the_address_is_checked_again_when_it_is_connected_to),
 			cmocka_unit_test(a_name_with_good_and_bad_addresses_uses_the_good),
 			cmocka_unit_test(the_next_address_is_tried_when_one_refuses),
+			cmocka_unit_test(those_that_swallow_all_share_the_time_for_connecting),
 			cmocka_unit_test(the_address_that_worked_is_kept_to),
 			cmocka_unit_test(a_name_rebound_to_an_inner_address_is_refused),
 			cmocka_unit_test(a_name_that_does_not_exist_is_a_dns_failure),
