@@ -80,6 +80,8 @@ def meson_tests(tally, directory, arguments, environment):
 LONG = (
     ("simulation, memory", ["sim/sim", "--fresh", "--count", "200", "--steps", "20000"]),
     ("simulation, sqlite", ["sim/sim", "--fresh", "--count", "40", "--steps", "4000", "--sqlite"]),
+    ("simulation, power cuts", ["sim/sim", "--fresh", "--count", "40", "--steps", "4000", "--sqlite", "--power"]),
+    ("simulation, a million", ["sim/sim", "--fresh", "--deliveries", "1000000"]),
     ("power cuts, short script", ["power/power", "--fresh", "--script", "short", "--seeds", "64"]),
     ("power cuts, upgrade", ["power/power", "--fresh", "--script", "upgrade", "--seeds", "64"]),
     ("power cuts, long script", ["power/power", "--fresh", "--script", "long", "--every", "3", "--seeds", "6"]),

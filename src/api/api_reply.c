@@ -208,6 +208,8 @@ const char *api_words_of(const struct store_request *s)
 			return "the server is stopping";
 		return "the store does not work at the moment";
 	default:
+		if (s->result == CH_EDAMAGED)
+			return "what is stored of this is damaged";
 		return "the store gave an answer that was not expected";
 	}
 }

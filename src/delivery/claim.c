@@ -11,14 +11,17 @@ static int compare_ids(const void *a, const void *b)
 	return id_compare(a, b);
 }
 
-/* All that is held: the store would count it and load its body again. */
+/* All that is held: the store would count it and load its body again. And what is left out. */
 static int fill_skip(struct store_claim *c, const struct lane *l)
 {
-	if (l->held.len == 0)
+	size_t most = l->held.len + (size_t)l->lost_count;
+	if (most == 0)
 		return 0;
-	c->in.skip = ch_alloc(l->held.len * sizeof(struct id));
+	c->in.skip = ch_alloc(most * sizeof(struct id));
 	if (!c->in.skip)
 		return CH_ENOMEM;
+	CH_LIST_FOREACH (&l->lost, it, nx)
+		c->in.skip[c->in.skip_count++] = CH_CONTAINER_OF(it, struct lost, link)->delivery;
 	for (struct ch_map_node *n = ch_map_next(&l->held, NULL); n; n = ch_map_next(&l->held, n))
 		c->in.skip[c->in.skip_count++] = CH_CONTAINER_OF(n, struct held, node)->delivery.id;
 	qsort(c->in.skip, c->in.skip_count, sizeof(struct id), compare_ids);
@@ -53,8 +56,23 @@ static void receive_row(struct engine *e, struct lane *l, struct delivery *row)
 		atomic_fetch_add_explicit(&e->stats.claimed, 1, memory_order_relaxed);
 }
 
+/* Rows that the store passed over; said when there are more or fewer than the claim before found. */
+static void note_damaged(struct engine *e, struct lane *l, size_t damaged)
+{
+	if (damaged > 0)
+		lane_note_due(l, engine_wall_ms(e) + ENGINE_DAMAGED_PAUSE_MS);
+	if (damaged > 0 && damaged != l->damaged) {
+		char webhook[ID_TEXT_LEN + 1];
+		id_format(&l->webhook.id, webhook);
+		CH_LOG(e->conf.log, CH_LOG_ERROR, "deliveries_damaged", CH_S("webhook", webhook),
+				CH_I("count", (int64_t)damaged));
+	}
+	l->damaged = damaged;
+}
+
 static void receive(struct engine *e, struct lane *l, struct store_claim *c)
 {
+	note_damaged(e, l, c->out.damaged);
 	for (size_t i = 0; i < c->out.count; i++)
 		receive_row(e, l, &c->out.rows[i]);
 	if (c->out.more)
@@ -99,6 +117,7 @@ void claim_submit(struct engine *e, struct lane *l)
 {
 	CH_ASSERT(!l->claim && ch_list_is_empty(&l->ghosts));
 	struct claim *c = ch_calloc(1, sizeof(*c));
+	lane_drop_lost(l, engine_mono_ms(e));
 	if (c)
 		store_request_init(&c->request, STORE_CLAIM, e->conf.port, on_claimed);
 	if (!c || fill_skip(&c->request.u.claim, l)) {
@@ -116,6 +135,10 @@ void claim_submit(struct engine *e, struct lane *l)
 	l->claim = c;
 	/* What the store says replaces what was known; what the lane lets go of from here on adds to it. */
 	l->next_due_ms = INT64_MAX;
+	if (!ch_list_is_empty(&l->lost)) {
+		int64_t end = CH_CONTAINER_OF(l->lost.next, struct lost, link)->until_mono_ms;
+		lane_note_due(l, engine_wall_ms(e) + end - engine_mono_ms(e));
+	}
 	e->claims++;
 	e->reserved_bytes += c->reserved_bytes;
 	atomic_fetch_add_explicit(&e->stats.claims, 1, memory_order_relaxed);

@@ -18,6 +18,10 @@
 
 #define ENGINE_PAUSE_MIN_MS 100
 #define ENGINE_PAUSE_MAX_MS 5000
+/* How long what is damaged in the store is left alone. A delivery whose result can't be stored stays due
+ * there: each try is sent again in full and forgotten again, so that tries must be few, yet whoever mends the
+ * store by hand should not have to wait for a day. */
+#define ENGINE_DAMAGED_PAUSE_MS ((int64_t)3600 * 1000)
 #define ENGINE_LOOK_AGAIN_MS 60000 /* the longest wait for a wall time: the wall clock may step */
 #define ENGINE_SENDS_A_TURN 256
 #define ENGINE_TIMERS_A_TURN 1024
@@ -52,6 +56,7 @@ struct downtime {
 	struct outage seen;
 	bool is_on;
 	bool is_asking; /* an attempt is under way to find out */
+	bool was_first; /* the latest that was asked had not been asked before in this outage */
 	uint64_t number; /* of outages, this one included */
 	int64_t began_mono_ms;
 	int64_t ask_at_mono_ms;

@@ -101,11 +101,16 @@ void engine_webhook(struct engine *e, struct webhook *w)
 		webhook_fini(w);
 		return;
 	}
-	bool is_late = !l && w->revision > 1; /* its first news was lost: there may be deliveries */
+	/* Its first news was lost, or came before this start: only the store knows what its receiver asked
+	 * for and what is pending, and an answer under way may be older than this. */
+	if (!l && w->revision > 1) {
+		e->survey.is_void = e->survey.under_way;
+		engine_want_survey(e, engine_mono_ms(e));
+		webhook_fini(w);
+		return;
+	}
 	l = engine_apply_webhook(e, w);
 	if (!l)
 		return;
-	if (is_late)
-		lane_note_due(l, engine_wall_ms(e));
 	engine_replan(e, l);
 }

@@ -7,6 +7,7 @@
  * counted, no lane is blamed, and one attempt at a time asks whether it is over. Endpoints that were dead
  * before say nothing about us when they go on failing. */
 
+#define ASK_FIRST_MS 250 /* while there are endpoints that were not asked yet in this outage */
 #define ASK_MIN_MS 1000
 #define ASK_MAX_MS 5000 /* one connection in 5 s costs nothing, and a false alarm ends soon */
 
@@ -61,6 +62,10 @@ static void ask_later(struct engine *e, int64_t now)
 {
 	struct downtime *d = &e->downtime;
 	d->is_asking = false;
+	if (d->was_first) {
+		d->ask_at_mono_ms = now + engine_jitter(e, ASK_FIRST_MS);
+		return;
+	}
 	d->pause_ms = d->pause_ms > ASK_MAX_MS / 2 ? ASK_MAX_MS : 2 * d->pause_ms;
 	d->ask_at_mono_ms = now + engine_jitter(e, d->pause_ms);
 }

@@ -93,9 +93,11 @@ void engine_suspend(struct engine *e, struct lane *l, int64_t suspend_s, int sta
 void engine_restore_quiet(struct engine *e, struct lane *l, int64_t until_wall_ms, int status)
 {
 	int64_t left_ms = until_wall_ms - engine_wall_ms(e);
-	if (left_ms <= 0)
+	int64_t until = engine_mono_ms(e) + left_ms;
+	/* What it asked for since counts too, and by a clock that never steps. */
+	if (left_ms <= 0 || until <= l->suspended_until_mono_ms)
 		return;
-	l->suspended_until_mono_ms = engine_mono_ms(e) + left_ms;
+	l->suspended_until_mono_ms = until;
 	l->suspended_by = status;
 	if (lane_state_of(l) == LANE_READY)
 		enter_suspended(e, l);

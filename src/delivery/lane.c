@@ -40,6 +40,7 @@ struct lane *lane_create(struct engine *e, struct lane_totals *totals, const str
 	ch_list_init(&l->backlog);
 	ch_list_init(&l->urgent);
 	ch_list_init(&l->ghosts);
+	ch_list_init(&l->lost);
 	ch_map_init(&l->held, rand);
 	ch_sm_init(&l->state, &machine, LANE_DISABLED, NULL);
 	window_init(&l->window, w->concurrency);
@@ -64,6 +65,7 @@ void lane_destroy(struct lane **lp)
 	CH_ASSERT(!ch_heap_has(&l->due) && !ch_heap_has(&l->pause));
 	lane_drop_queued(l, false);
 	lane_drop_ghosts(l);
+	lane_drop_lost(l, INT64_MAX);
 	CH_ASSERT(l->held.len == 0 && l->body_bytes == 0);
 	ch_map_fini(&l->held);
 	target_unref(&l->gone);
@@ -347,4 +349,35 @@ void lane_drop_ghosts(struct lane *l)
 	struct ch_list *n;
 	while ((n = ch_list_pop_front(&l->ghosts)) != NULL)
 		held_free(l, CH_CONTAINER_OF(n, struct held, link));
+}
+
+static struct lost *first_lost(const struct lane *l)
+{
+	return ch_list_is_empty(&l->lost) ? NULL : CH_CONTAINER_OF(l->lost.next, struct lost, link);
+}
+
+static void drop_first_lost(struct lane *l)
+{
+	struct lost *gone = first_lost(l);
+	ch_list_unlink(&gone->link);
+	l->lost_count--;
+	ch_free(gone);
+}
+
+void lane_add_lost(struct lane *l, const struct id *delivery, int64_t until_mono_ms)
+{
+	struct lost *n = ch_alloc(sizeof(*n));
+	if (!n)
+		return;
+	*n = (struct lost){.delivery = *delivery, .until_mono_ms = until_mono_ms};
+	ch_list_init(&n->link);
+	ch_list_push_back(&l->lost, &n->link);
+	if (++l->lost_count > LANE_LOST_MAX)
+		drop_first_lost(l);
+}
+
+void lane_drop_lost(struct lane *l, int64_t now_mono_ms)
+{
+	while (first_lost(l) && first_lost(l)->until_mono_ms <= now_mono_ms)
+		drop_first_lost(l);
 }

@@ -41,6 +41,8 @@
 /* An endpoint is slow when more than half of its latest attempts took longer. */
 #define LANE_SLOW_MS 2000
 #define LANE_SAMPLES 16
+/* More than these are not remembered: the oldest may be claimed again. */
+#define LANE_LOST_MAX 1000
 
 struct target {
 	unsigned refs;
@@ -70,6 +72,14 @@ struct held {
 	bool was_resent; /* meanwhile: what the store has is due now */
 	struct delivery delivery; /* the body is given back when the attempt ends */
 	struct flight *flight; /* HELD_IN_FLIGHT and HELD_RESULT */
+};
+
+/* A delivery whose result could not be stored because its row is damaged. The store has it due, and whenever
+ * it were claimed it would be sent again: it is left out for a while. */
+struct lost {
+	struct ch_list link;
+	struct id delivery;
+	int64_t until_mono_ms;
 };
 
 /* Sums over all lanes of an engine; ghosts are not counted. */
@@ -137,6 +147,9 @@ struct lane {
 	struct held *probe; /* HELD_PROBE; NULL: none */
 	bool fresh_was_last;
 	struct ch_map held;
+	struct ch_list lost; /* struct lost, in the order of their ends; LANE_LOST_MAX at most */
+	int lost_count;
+	size_t damaged; /* rows that the latest claim could not read */
 	int busy; /* in flight */
 	int urgent_busy; /* resends among them: they go ahead of the window */
 	int overdue; /* of those in flight: longer than LANE_SLOW_MS by now */
@@ -210,5 +223,9 @@ void lane_note_due(struct lane *l, int64_t due_ms);
 /* Lets go of all that is queued; the store has it. Resends stay when asked to. */
 void lane_drop_queued(struct lane *l, bool keep_urgent);
 void lane_drop_ghosts(struct lane *l);
+/* Leaves a delivery out until then; not before those that were left out earlier. Without memory it is not. */
+void lane_add_lost(struct lane *l, const struct id *delivery, int64_t until_mono_ms);
+/* Forgets those whose time is over; INT64_MAX: all. */
+void lane_drop_lost(struct lane *l, int64_t now_mono_ms);
 
 #endif

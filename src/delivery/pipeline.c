@@ -173,6 +173,7 @@ void pipeline_send(struct engine *e, struct lane *l, bool asks_line)
 	f->asks_line = asks_line;
 	if (asks_line) {
 		e->downtime.is_asking = true;
+		e->downtime.was_first = l->asked_in != e->downtime.number;
 		l->asked_in = e->downtime.number;
 	}
 	f->is_slow = f->job.is_slow = from == HELD_PROBE || lane_is_slow(l);

@@ -155,6 +155,9 @@ static void count_result(struct engine *e, const struct held *h, const struct st
 	}
 }
 
+/* A result that can never be recorded: each retry would be sent again, so there are to be few. */
+#define AFTER_LOSS_MS ((int64_t)3600 * 1000)
+
 /* When the store has it due again; INT64_MAX: never. */
 static int64_t due_after(const struct engine *e, const struct held *h, const struct store_request *r)
 {
@@ -163,11 +166,19 @@ static int64_t due_after(const struct engine *e, const struct held *h, const str
 		return INT64_MAX;
 	if (h->was_resent)
 		return engine_wall_ms(e);
+	if (r->result == CH_EDAMAGED)
+		return engine_wall_ms(e) + ENGINE_DAMAGED_PAUSE_MS;
 	if (r->result != 0)
-		return a->in.next.state == DELIVERY_PENDING ? engine_wall_ms(e) + 1000 : INT64_MAX;
+		return a->in.next.state == DELIVERY_PENDING ? engine_wall_ms(e) + AFTER_LOSS_MS : INT64_MAX;
 	if (a->out.state != DELIVERY_PENDING)
 		return INT64_MAX;
 	return a->in.next.state == DELIVERY_PENDING ? a->in.next.due_ms : engine_wall_ms(e);
+}
+
+/* Without memory for that it is sent again with the lane's next claim, as at least once allows. */
+static void leave_out(struct engine *e, const struct held *h)
+{
+	lane_add_lost(h->lane, &h->delivery.id, engine_mono_ms(e) + ENGINE_DAMAGED_PAUSE_MS);
 }
 
 static void acknowledge(struct engine *e, struct held *h)
@@ -182,6 +193,8 @@ static void acknowledge(struct engine *e, struct held *h)
 	} else if (r->result != CH_ENOENT) {
 		log_delivery(e, h, CH_LOG_ERROR, "result_lost", r->err.text);
 	}
+	if (r->result == CH_EDAMAGED && !h->was_resent)
+		leave_out(e, h);
 	lane_note_due(l, due_after(e, h, r));
 	/* A resend goes ahead of DEAD; this one had to wait for the attempt before it. */
 	if (h->was_resent && lane_state_of(l) == LANE_DEAD)
@@ -191,6 +204,7 @@ static void acknowledge(struct engine *e, struct held *h)
 
 /* ---- a store that refuses writes ---- */
 
+/* CH_EDAMAGED is none: it concerns that delivery alone, and to ask again would not help. */
 static bool is_refusal(int code)
 {
 	return code == CH_EIO || code == CH_EFULL || code == CH_EBUSY || code == CH_ENOMEM;

@@ -145,6 +145,8 @@ static void finish(struct transport_sim *s, struct transport_job *job)
 	CH_ASSERT(s->in_flight > 0);
 	s->in_flight--;
 	job->transport_data = NULL;
+	if (s->conf.ending)
+		s->conf.ending(s->conf.ctx, job);
 	job->done(job);
 }
 

@@ -26,6 +26,8 @@ struct transport_sim_conf {
 	struct ch_clock clock;
 	/* ret: filled with a quick 200 before. */
 	void (*receive)(void *ctx, const struct transport_job *job, struct transport_sim_reply *ret);
+	/* The job is about to be done, with its attempt filled in; may be NULL. */
+	void (*ending)(void *ctx, const struct transport_job *job);
 	/* The endpoint's connections are dropped; may be NULL. */
 	void (*forget)(void *ctx, const struct id *endpoint);
 	void *ctx;

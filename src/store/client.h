@@ -39,7 +39,7 @@ struct store_stats {
 	atomic_ullong commits;
 	atomic_ullong commit_us;
 	atomic_ullong rows; /* requests in those commits */
-	atomic_ullong failures; /* commits that failed as a whole */
+	atomic_ullong failures; /* commits that failed as a whole, those tried again in parts too */
 	atomic_llong queued; /* a gauge: waiting for the writer now */
 	atomic_ullong reads;
 	atomic_int last_error; /* a gauge: 0, or the CH_E code while the store refuses writes */

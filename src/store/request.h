@@ -7,8 +7,10 @@
  *            asker after done; store_request_fini frees it all, taken input included.
  * Units:     *_ms are wall ms since the epoch.
  * Errors:    result is 0 or a CH_E code; what each kind may give stands beside it. Any kind may give
- *            CH_ENOMEM, CH_EIO, CH_EFULL (disk full), CH_EBUSY, CH_ECANCELED (stopping): then nothing
- *            of it happened, and err has the words.
+ *            CH_ENOMEM, CH_EIO, CH_EFULL (disk full), CH_EBUSY, CH_ECANCELED (stopping),
+ *            CH_EDAMAGED: then nothing of it happened, and err has the words. CH_EDAMAGED: what is stored
+ *            and this request needs can't be used; asking again does not help, others are not concerned.
+ *            A store where nothing can be used any more gives CH_EIO.
  */
 #ifndef CH_STORE_REQUEST_H
 #define CH_STORE_REQUEST_H
@@ -263,6 +265,8 @@ struct store_delivery_list {
 /* STORE_CLAIM: deliveries of one webhook that are PENDING and due, least due time first, with bodies.
  * Only the loop that owns the webhook asks. Ids in skip are passed over without being counted or
  * loaded. Stops after `limit` rows or once max_bytes of bodies are loaded (at least one row). */
+#define STORE_CLAIM_DAMAGED_MAX 256 /* of those passed over; with more the claim gives CH_EDAMAGED */
+
 struct store_claim {
 	struct {
 		struct id webhook_id;
@@ -276,6 +280,7 @@ struct store_claim {
 		struct delivery *rows;
 		size_t count;
 		bool more; /* others are due now */
+		size_t damaged; /* due, but can't be read: passed over */
 		int64_t next_due_ms; /* the first PENDING one that is not due yet and not in skip; -1: none */
 	} out;
 };

@@ -25,8 +25,9 @@ struct store_ops {
 	 * others alone. 0: it is durable - on disk, for a store that has one - and every result is set.
 	 * Otherwise nothing of it happened and every request has this code as its result; nor will it,
 	 * but for one case: when it was the sync that failed (CH_EIO, CH_EFULL) and the process ends
-	 * before another write, all of it may be there at the next opening. After a crash inside the
-	 * call either all or nothing of it is there. */
+	 * before another write, all of it may be there at the next opening. CH_EDAMAGED: what is stored
+	 * for one of them can't be used; asked for without that one, the others succeed, and the clients
+	 * do so (store/writer.h). After a crash inside the call either all or nothing of it is there. */
 	int (*write)(struct store *s, struct store_request *const *requests, size_t n, struct ch_err *err);
 
 	int (*reader_open)(struct store *s, struct store_reader **ret, struct ch_err *err);

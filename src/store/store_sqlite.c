@@ -167,7 +167,7 @@ static int write_marks(struct store_sqlite *s, struct ch_err *err)
 static int transact(
 		struct store_sqlite *s, struct store_request *const *requests, size_t n, struct ch_err *err)
 {
-	int rc = sq_of_whole(sq_run(&s->conn, SQ_BEGIN, "write to the database", err));
+	int rc = sq_of_whole(sq_run(&s->conn, SQ_BEGIN, "write to the database", err), err);
 
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		CH_ASSERT(store_kind_is_write(requests[i]->kind));
@@ -177,7 +177,7 @@ static int transact(
 	if (rc == 0)
 		rc = sq_ledgers_write(s, err);
 	if (rc == 0)
-		rc = sq_of_whole(write_marks(s, err));
+		rc = sq_of_whole(write_marks(s, err), err);
 	CH_CRASH_POINT(commit_before);
 	if (rc == 0)
 		rc = sq_run(&s->conn, SQ_COMMIT, "write to the database", err);
@@ -202,7 +202,7 @@ static int sqlite_write(
 {
 	struct store_sqlite *s = sqlite_of(base);
 	struct ch_err words = {0};
-	int rc = sq_of_whole(load(s, &words));
+	int rc = sq_of_whole(load(s, &words), &words);
 
 	if (rc == 0) {
 		s->committed = s->marks;
@@ -232,7 +232,7 @@ static int sqlite_reader_open(struct store *base, struct store_reader **ret, str
 		return sq_no_memory(err);
 	rc = sq_conn_open(sqlite_of(base)->path, false, &r->conn, err);
 	if (rc == 0) {
-		rc = sq_conn_prepare(&r->conn, false, err);
+		rc = sq_of_whole(sq_conn_prepare(&r->conn, false, err), err);
 		if (rc != 0)
 			sq_conn_close(&r->conn);
 	}
@@ -324,7 +324,7 @@ int store_sqlite_open(const char *path, const struct store_conf *conf, struct st
 	sq_hooks_init(&s->hooks, &conf->rand);
 	id_gen_init(&s->ids, ch_clock_virtual_of(&s->id_clock), (struct ch_rand){rand_fill, &s->rand});
 	s->path = ch_strdup(path);
-	rc = s->path == NULL ? sq_no_memory(err) : sq_of_whole(open_file(s, err));
+	rc = s->path == NULL ? sq_no_memory(err) : sq_of_whole(open_file(s, err), err);
 	if (rc != 0) {
 		sqlite_close(&s->base);
 		return rc;

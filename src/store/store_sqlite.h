@@ -159,13 +159,14 @@ int sq_conn_open(const char *path, bool is_writer, struct sq_conn *ret, struct c
 int sq_conn_prepare(struct sq_conn *c, bool is_writer, struct ch_err *err) CH_MUST_USE;
 void sq_conn_close(struct sq_conn *c);
 void sq_conn_reset(struct sq_conn *c); /* all statements, after a failure */
-/* After CH_EIO or CH_EDAMAGED, with nothing running: a page that came from the disk as nonsense lies in the cache, where it
- * would be found again and again when the disk has long been well. All that can be is read anew. */
+/* After CH_EIO or CH_EDAMAGED, with nothing running: a page that came from the disk as nonsense lies in the
+ * cache, where it would be found again and again when the disk has long been well. All that can be is read
+ * anew. */
 void sq_conn_doubt(struct sq_conn *c);
 int sq_fail(struct sq_conn *c, int rc, const char *doing, struct ch_err *err); /* a SQLite code as ours */
 int sq_damaged(const char *what, struct ch_err *err); /* CH_EDAMAGED */
-/* What damages the store as a whole is no request's own damage: CH_EIO for CH_EDAMAGED. */
-int sq_of_whole(int rc);
+/* Damage that no request could be served with is not the request's: CH_EIO for CH_EDAMAGED. */
+int sq_of_whole(int rc, struct ch_err *err);
 bool sq_is_doubtful(int rc); /* of a request or a batch: call sq_conn_doubt */
 int sq_no_memory(struct ch_err *err); /* CH_ENOMEM */
 int sq_exec_text(struct sq_conn *c, const char *sql, const char *doing, struct ch_err *err) CH_MUST_USE;

@@ -92,9 +92,13 @@ int sq_damaged(const char *what, struct ch_err *err)
 	return ch_err_set(err, CH_EDAMAGED, "the database file is damaged: %s", what);
 }
 
-int sq_of_whole(int rc)
+int sq_of_whole(int rc, struct ch_err *err)
 {
-	return rc == CH_EDAMAGED ? CH_EIO : rc;
+	if (rc != CH_EDAMAGED)
+		return rc;
+	if (err != NULL)
+		err->code = CH_EIO;
+	return CH_EIO;
 }
 
 bool sq_is_doubtful(int rc)

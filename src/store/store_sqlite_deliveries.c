@@ -230,6 +230,13 @@ static bool is_skipped(const struct store_claim *q, int64_t key)
 	       bsearch(&key, q->in.skip, q->in.skip_count, sizeof(struct id), compare_key) != NULL;
 }
 
+static int pass_over(struct store_claim *q, struct ch_err *err)
+{
+	q->out.damaged++;
+	*err = (struct ch_err){0};
+	return 0;
+}
+
 static int claim_due(struct sq_conn *c, struct store_claim *q, int64_t webhook, struct ch_err *err)
 {
 	size_t cap = 0, bytes = 0;
@@ -254,6 +261,8 @@ static int claim_due(struct sq_conn *c, struct store_claim *q, int64_t webhook, 
 			rc = sq_delivery_row(c, webhook, key, true, &q->out.rows[q->out.count], NULL, err);
 		if (rc == 0)
 			bytes += q->out.rows[q->out.count++].body->len;
+		else if (rc == CH_EDAMAGED && q->out.damaged < STORE_CLAIM_DAMAGED_MAX)
+			rc = pass_over(q, err);
 	}
 	sq_reset(c, SQ_CLAIM_DUE);
 	return rc;

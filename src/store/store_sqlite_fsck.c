@@ -278,7 +278,7 @@ int store_sqlite_check(const char *path, const struct store_check_sink *sink, st
 	int rc;
 
 	ch_buf_init(&f.body, RECORD_MAX_BYTES);
-	rc = open_all(&f, path, err);
+	rc = sq_of_whole(open_all(&f, path, err), err);
 	if (rc == 0)
 		rc = run(&f, err);
 	close_all(&f);

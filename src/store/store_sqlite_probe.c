@@ -57,6 +57,9 @@ int sq_probe(struct sq_conn *c, struct store_probe *q, struct ch_err *err)
 	if (rc != 0 || key == NO_KEY)
 		return rc;
 	rc = sq_delivery_row(c, webhook, key, true, &q->out.row, NULL, err);
+	/* One that can't be read must not keep a dead endpoint from being probed. */
+	if (rc == CH_EDAMAGED && pick(c, webhook, key, &key, err) == 0 && key != NO_KEY)
+		rc = sq_delivery_row(c, webhook, key, true, &q->out.row, NULL, err);
 	q->out.has_row = rc == 0;
 	return rc;
 }

@@ -178,7 +178,7 @@ static int serve_in_snapshot(struct sq_conn *c, struct store_request *r)
 void sq_read_one(struct sq_conn *c, struct store_request *r)
 {
 	r->result = needs_snapshot(r->kind) ? serve_in_snapshot(c, r) : serve(c, r);
-	if (r->result == CH_EIO)
+	if (sq_is_doubtful(r->result) || (r->kind == STORE_CLAIM && r->u.claim.out.damaged > 0))
 		sq_conn_doubt(c);
 	if (r->result != 0)
 		store_request_clear_out(r);

@@ -185,8 +185,36 @@ static int commit(struct store_writer *w, struct store_request *const *requests,
 	} else {
 		atomic_fetch_add(&w->stats->failures, 1);
 	}
-	atomic_store(&w->stats->last_error, rc);
+	/* Damage is some request's own: it says nothing about whether the store takes writes. */
+	if (rc != CH_EDAMAGED)
+		atomic_store(&w->stats->last_error, rc);
 	return rc;
+}
+
+static void forget_failure(struct store_request *const *requests, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		requests[i]->result = 0;
+		requests[i]->err = (struct ch_err){0};
+	}
+}
+
+/* What fails for damage is halved until the requests concerned stand alone. That costs some twenty
+ * transactions for one among five hundred, where one for each would hold up every accept for as many syncs
+ * of the disk. Recursive: as deep as the batch can be halved. */
+static void run_part(struct store_writer *w, struct store_request *const *requests, size_t n)
+{
+	int rc = commit(w, requests, n);
+
+	if (rc == 0) {
+		if (w->watcher.committed != NULL)
+			w->watcher.committed(w->watcher.ctx, requests, n);
+		queue_sweeps_after(w, requests, n);
+	} else if (rc == CH_EDAMAGED && n > 1) {
+		forget_failure(requests, n);
+		run_part(w, requests, n / 2);
+		run_part(w, requests + n / 2, n - n / 2);
+	}
 }
 
 void store_writer_run(struct store_writer *w, struct store_request *const *requests, size_t n)
@@ -194,11 +222,7 @@ void store_writer_run(struct store_writer *w, struct store_request *const *reque
 	struct ch_list answers;
 
 	CH_ASSERT(n > 0);
-	if (commit(w, requests, n) == 0) {
-		if (w->watcher.committed != NULL)
-			w->watcher.committed(w->watcher.ctx, requests, n);
-		queue_sweeps_after(w, requests, n);
-	}
+	run_part(w, requests, n);
 	CH_CRASH_POINT(news_given);
 	ch_list_init(&answers);
 	for (size_t i = 0; i < n; i++) {

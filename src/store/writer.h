@@ -6,8 +6,10 @@
  *            writer's own. The store is borrowed.
  * Threads:   belongs to the thread that writes; stats may be read from any.
  * Errors:    a batch that fails as a whole is answered so, and stats.last_error says it until one
- *            succeeds. A sweep that fails, or for which there is no memory, is looked up again in the
- *            store WRITER_RETRY_MS later: the store remembers what is unfinished.
+ *            succeeds. Not so CH_EDAMAGED: such a batch is tried again in smaller parts, in order,
+ *            until only the requests concerned fail, and last_error stays as it was. A sweep that
+ *            fails, or for which there is no memory, is looked up again in the store WRITER_RETRY_MS
+ *            later: the store remembers what is unfinished.
  */
 #ifndef CH_STORE_WRITER_H
 #define CH_STORE_WRITER_H

@@ -21,6 +21,8 @@ static int gate_write(struct store *s, struct store_request *const *requests, si
 		rules_batch_failed(requests, n, code, "the gate is shut");
 		return ch_err_set(err, code, "the gate is shut");
 	}
+	for (size_t i = 0; i < n; i++)
+		sim_expect(g->world, requests[i]);
 	int rc = g->inner->ops->write(g->inner, requests, n, err);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		if (requests[i]->result == 0)
@@ -37,6 +39,7 @@ static int gate_reader_open(struct store *s, struct store_reader **ret, struct c
 static void gate_close(struct store *s)
 {
 	struct gate *g = gate_of(s);
+	g->inner->ops->reader_close(g->reader);
 	if (g->owns_inner)
 		store_close(&g->inner);
 	ch_free(g);
@@ -87,6 +90,19 @@ static int64_t lag_ms(struct world *w, enum store_kind kind)
 	return (int64_t)sim_below(w, sim_chance(w, 80) ? 200 : 8000);
 }
 
+/* Never the same one twice while others wait, and as old as the store's answer is, it was right then. */
+static void check_probe(struct world *w, const struct store_request *r)
+{
+	const struct store_probe *p = &r->u.probe;
+	const struct hook *h = sim_hook(w, &p->in.webhook_id);
+	int64_t pending = h->counts.pending;
+	if (sim_is_live(h) && p->out.has_row != (pending > 0))
+		sim_fail(w, "a probe's question finds %d of %lld", p->out.has_row, (long long)pending);
+	if (sim_is_live(h) && p->out.has_row && p->in.has_last && pending > 1 &&
+			id_equal(&p->out.row.id, &p->in.last))
+		sim_fail(w, "the same delivery is to be a probe twice while %lld wait", (long long)pending);
+}
+
 static bool read_one(struct sim_client *c)
 {
 	struct ch_list *n = ch_list_pop_front(&c->unread);
@@ -97,6 +113,8 @@ static bool read_one(struct sim_client *c)
 		r->result = ch_err_set(&r->err, CH_EIO, "the reader is broken");
 	else
 		c->world->fault->ops->read(c->reader, r);
+	if (r->kind == STORE_PROBE && r->result == 0)
+		check_probe(c->world, r);
 	r->queued_mono_ms = sim_now(c->world) + lag_ms(c->world, r->kind);
 	ch_list_push_back(&c->read, n);
 	return true;
@@ -146,118 +164,12 @@ void sim_client_cancel_reads(struct world *w)
 		;
 }
 
-/* ---- news of commits, on their way to the engine ---- */
-
-struct sim_news {
-	struct ch_msg msg;
-	struct world *world;
-	bool is_webhook, is_missed;
-	struct webhook webhook;
-	struct delivery delivery;
-};
-
-static void tell_webhook(struct world *w, struct webhook *hook)
+void sim_read(struct world *w, struct store_request *r)
 {
-	struct hook *h = sim_hook(w, &hook->id);
-	if (hook->deleted) {
-		h->is_told_deleted = true;
-	} else if (hook->revision > h->told_revision) {
-		h->is_told_off = !hook->enabled;
-		h->told_revision = hook->revision;
-		h->is_unsure = hook->revision < h->committed.revision && h->is_unsure;
-		snprintf(h->told_url, sizeof(h->told_url), "%s", hook->url);
-	}
-	engine_webhook(w->engine, hook);
-}
-
-static void run_news(struct ch_msg *m)
-{
-	struct sim_news *n = CH_CONTAINER_OF(m, struct sim_news, msg);
-	if (n->is_missed)
-		engine_missed(n->world->engine);
-	else if (n->is_webhook)
-		tell_webhook(n->world, &n->webhook);
-	else
-		engine_fresh(n->world->engine, &n->delivery);
-	ch_free(n);
-}
-
-/* Without memory for the message the service drops it and says that something was missed. */
-static void post_news(struct world *w, struct sim_news *n)
-{
-	n->world = w;
-	n->msg.run = run_news;
-	if (sim_chance(w, 1) && sim_chance(w, 40) && !w->is_healing) {
-		w->seen.lost_news++;
-		if (n->is_webhook)
-			sim_hook(w, &n->webhook.id)->is_unsure = true;
-		webhook_fini(&n->webhook);
-		delivery_fini(&n->delivery);
-		n->is_missed = true;
-	}
-	ch_port_post(&w->port, &n->msg);
-}
-
-static struct sim_news *news_create(bool is_webhook)
-{
-	struct sim_news *n = ch_calloc(1, sizeof(*n));
-	CH_ASSERT(n);
-	n->is_webhook = is_webhook;
-	return n;
-}
-
-static void post_webhook(struct world *w, const struct webhook *hook)
-{
-	struct sim_news *n = news_create(true);
-	int rc = webhook_copy(hook, &n->webhook);
-	CH_ASSERT(rc == 0);
-	post_news(w, n);
-}
-
-static void post_deletion(struct world *w, const struct id *id)
-{
-	struct sim_news *n = news_create(true);
-	webhook_init(&n->webhook);
-	n->webhook.id = *id;
-	n->webhook.deleted = true;
-	post_news(w, n);
-}
-
-static void post_deliveries(struct world *w, struct store_call_put *put)
-{
-	for (size_t i = 0; i < put->out.delivery_count; i++) {
-		struct delivery *d = &put->out.deliveries[i];
-		if (d->state != DELIVERY_PENDING) {
-			delivery_fini(d);
-			continue;
-		}
-		struct sim_news *n = news_create(false);
-		n->delivery = *d;
-		post_news(w, n);
-	}
-	ch_free(put->out.deliveries);
-	put->out.deliveries = NULL;
-}
-
-static void on_committed(void *ctx, struct store_request *const *requests, size_t n)
-{
-	struct world *w = ctx;
-	/* What is committed can be read before anybody is told of it. */
-	for (int i = 0; i < 4 && w->client; i++)
-		sim_client_step(w);
-	for (size_t i = 0; i < n; i++) {
-		struct store_request *r = requests[i];
-		if (r->result != 0)
-			continue;
-		if (r->kind == STORE_WEBHOOK_CREATE)
-			post_webhook(w, &r->u.webhook_create.in.webhook);
-		else if (r->kind == STORE_WEBHOOK_UPDATE)
-			post_webhook(w, &r->u.webhook_update.in.webhook);
-		else if (r->kind == STORE_WEBHOOK_DELETE)
-			post_deletion(w, &r->u.webhook_delete.in.id);
-		else if (r->kind == STORE_CALL_PUT)
-			post_deliveries(w, &r->u.call_put);
-	}
+	r->result = 0;
+	w->gate->inner->ops->read(w->gate->reader, r);
+	if (r->result)
+		sim_fail(w, "the store can't say: %s", r->err.text);
 }
 
 /* ---- open and close ---- */
@@ -290,6 +202,9 @@ static struct store *wrap(struct world *w, struct store *inner)
 	g->owns_inner = w->kept == NULL;
 	g->world = w;
 	w->gate = g;
+	struct ch_err err = {0};
+	if (inner->ops->reader_open(inner, &g->reader, &err))
+		sim_fail(w, "no reader: %s", err.text);
 	struct store *s = store_fault_wrap(&g->base);
 	CH_ASSERT(s);
 	return s;
@@ -297,7 +212,7 @@ static struct store *wrap(struct world *w, struct store *inner)
 
 void sim_store_open(struct world *w)
 {
-	struct store_watcher watcher = {.committed = on_committed, .ctx = w};
+	struct store_watcher watcher = {.committed = sim_committed, .ctx = w};
 	struct store *given;
 	struct ch_err err = {0};
 

@@ -271,6 +271,29 @@ static void a_store_that_fails_is_503_with_retry_after(void **state)
 	put_status(r, PATH_1, "", record_json(CALL_1, NULL, NULL), 201);
 }
 
+static void a_damaged_record_is_500_and_others_go_on(void **state)
+{
+	struct api_rig *r = *state;
+	char value[20];
+	put_status(r, PATH_1, "", record_json(CALL_1, NULL, NULL), 201);
+	store_fault_fail_read(r->fault, 1, CH_EDAMAGED);
+	struct answer a = api_ask(r, "GET", PATH_1, KEY_A, NULL);
+	assert_problem(&a, 500);
+	assert_non_null(strstr(a.body, "what is stored of this is damaged"));
+	assert_null(strstr(a.body, "fault"));
+	answer_header(&a, "Retry-After", value, sizeof(value));
+	assert_string_equal(value, "");
+	answer_fini(&a);
+	store_fault_fail_write(r->fault, 1, CH_EDAMAGED);
+	a = put(r, PATH_1, "", record_json(CALL_1, NULL, NULL));
+	assert_problem(&a, 500);
+	answer_fini(&a);
+	a = api_ask(r, "GET", "/readyz", "", NULL);
+	assert_int_equal(a.status, 200);
+	answer_fini(&a);
+	put_status(r, PATH_1, "", record_json(CALL_1, NULL, NULL), 200);
+}
+
 static void a_client_that_leaves_loses_nothing(void **state)
 {
 	struct api_rig *r = *state;
@@ -324,6 +347,7 @@ int group_calls(void)
 			TEST(a_record_beyond_the_limit_is_413),
 			TEST(accounts_do_not_see_each_other),
 			TEST(a_store_that_fails_is_503_with_retry_after),
+			TEST(a_damaged_record_is_500_and_others_go_on),
 			TEST(a_client_that_leaves_loses_nothing),
 			TEST(the_access_log_names_the_route_and_no_number),
 	};

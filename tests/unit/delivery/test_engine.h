@@ -6,6 +6,7 @@
 #define CH_TESTS_ENGINE_H
 
 int engine_claim_tests(void);
+int engine_damage_tests(void);
 int engine_dead_tests(void);
 int engine_hooks_tests(void);
 int engine_memory_tests(void);

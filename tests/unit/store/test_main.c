@@ -9,6 +9,7 @@ int main(void)
 	failed += sqlite_failure_tests();
 	failed += sqlite_plan_tests();
 	failed += sqlite_damage_tests();
+	failed += sqlite_poison_tests();
 	failed += sqlite_upgrade_tests();
 	failed += sqlite_hook_tests();
 	return failed > 0;

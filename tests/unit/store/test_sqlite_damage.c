@@ -64,9 +64,9 @@ static void write_damaged(struct damage *d, const struct ch_rand *rand)
 
 static void count(struct damage *d, int rc)
 {
-	assert_true(rc == 0 || rc == CH_EIO || rc == CH_ENOENT || rc == CH_ENOMEM || rc == CH_EEXIST ||
-			rc == CH_ECONFLICT);
-	d->errors += rc == CH_EIO;
+	assert_true(rc == 0 || rc == CH_EDAMAGED || rc == CH_EIO || rc == CH_ENOENT || rc == CH_ENOMEM ||
+			rc == CH_EEXIST || rc == CH_ECONFLICT);
+	d->errors += rc == CH_EDAMAGED || rc == CH_EIO;
 }
 
 static void ask(struct damage *d, struct store_request *r)

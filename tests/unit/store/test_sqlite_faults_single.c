@@ -93,8 +93,8 @@ static void a_page_read_wrong_is_said_and_read_again(void **state)
 	twin_close(t);
 	must_open(t);
 	disk_fail(&f);
-	assert_int_equal(twin_read(t), CH_EIO);
-	assert_int_equal(twin_step(t, 9, &err), CH_EIO);
+	assert_int_equal(twin_read(t), CH_EDAMAGED);
+	assert_int_equal(twin_step(t, 9, &err), CH_EDAMAGED);
 	assert_non_null(strstr(err.text, "damaged"));
 	assert_true(disk_faults_hit() > 0);
 	disk_heal();

@@ -15,6 +15,7 @@ int sqlite_open_tests(void);
 int sqlite_failure_tests(void);
 int sqlite_plan_tests(void);
 int sqlite_damage_tests(void);
+int sqlite_poison_tests(void);
 int sqlite_upgrade_tests(void);
 int sqlite_hook_tests(void);
 
