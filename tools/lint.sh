@@ -23,7 +23,7 @@ PY
 
 echo "== warnings of clang, as errors"
 if [ ! -e build-lint/build.ninja ]; then
-    CC=clang meson setup build-lint --buildtype=debugoptimized -Dwerror=true -Dbench=true >/dev/null
+    CC=clang meson setup build-lint --buildtype=debugoptimized -Dwerror=true -Dbench=true -Dcrash_points=true >/dev/null
 fi
 ninja -C build-lint
 

@@ -155,9 +155,6 @@ static void count_result(struct engine *e, const struct held *h, const struct st
 	}
 }
 
-/* A result that can never be recorded: each retry would be sent again, so there are to be few. */
-#define AFTER_LOSS_MS ((int64_t)3600 * 1000)
-
 /* When the store has it due again; INT64_MAX: never. */
 static int64_t due_after(const struct engine *e, const struct held *h, const struct store_request *r)
 {
@@ -169,7 +166,7 @@ static int64_t due_after(const struct engine *e, const struct held *h, const str
 	if (r->result == CH_EDAMAGED)
 		return engine_wall_ms(e) + ENGINE_DAMAGED_PAUSE_MS;
 	if (r->result != 0)
-		return a->in.next.state == DELIVERY_PENDING ? engine_wall_ms(e) + AFTER_LOSS_MS : INT64_MAX;
+		return a->in.next.state == DELIVERY_PENDING ? engine_wall_ms(e) + 1000 : INT64_MAX;
 	if (a->out.state != DELIVERY_PENDING)
 		return INT64_MAX;
 	return a->in.next.state == DELIVERY_PENDING ? a->in.next.due_ms : engine_wall_ms(e);

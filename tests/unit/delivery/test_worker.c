@@ -17,8 +17,8 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "policy/window.h"
 #include "delivery/worker.h"
+#include "policy/window.h"
 
 #define WORKERS 2
 #define HOOKS 6
