@@ -112,7 +112,7 @@ static struct lane *best_to_ask(const struct engine *e, enum lane_line line)
 	return best ? best : first;
 }
 
-/* Quick ones before slow ones does not matter here, but has answered before never has does. */
+/* The quick lines first: whoever stands there has answered before. */
 static struct lane *next_to_ask(const struct engine *e)
 {
 	static const enum lane_line order[] = {
