@@ -209,6 +209,8 @@ void api_handle(void *api, struct http_exchange *x)
 	memset(r, 0, offsetof(struct api_request, store));
 	r->state = NULL;
 	r->state_fini = NULL;
+	r->audit = NULL;
+	r->has_no_audit = false;
 	r->api = a;
 	r->x = x;
 	r->began_ms = ch_clock_mono(&a->conf.clock).ms;

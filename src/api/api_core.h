@@ -60,6 +60,8 @@ struct api_request {
 	struct store_request store;
 	struct worker_question question;
 	struct webhook_change *change; /* under way; lies in state */
+	struct store_audit *audit; /* for the next write that is submitted; NULL: none */
+	bool has_no_audit; /* there was no memory for it */
 	void *state; /* the handler's own */
 	void (*state_fini)(void *state);
 };
@@ -68,7 +70,16 @@ struct api_request {
 
 /* Makes r->store ready for a question, freeing the last one; the caller fills u.….in and calls api_submit. */
 void api_begin_store(struct api_request *r, enum store_kind kind);
+/* done may run before this returns, with CH_ENOMEM, when there was no memory for the audit log. */
 void api_submit(struct api_request *r, void (*done)(struct store_request *s));
+/* The next write that r submits is this act: it stands in the account's audit log if it succeeds, and only
+ * then. action: "webhook.update"; what is before the dot is the target's kind, the path's parameter its id
+ * (api_audit_target says another one). fmt: the whole JSON object of what changed; NULL: none. No secret, no
+ * header's value, no call's data; texts from outside only through api_audit_detail. Said again, the last
+ * counts. An act without a write: api_begin_store(r, STORE_AUDIT_ADD). */
+void api_audit(struct api_request *r, const char *action, const char *fmt, ...) CH_PRINTF(3, 4);
+void api_audit_target(struct api_request *r, const char *id);
+void api_audit_detail(struct api_request *r, struct ch_buf *json); /* takes; instead of fmt's */
 struct api_request *api_request_of(struct store_request *s);
 
 /* Parses the path's id. False: it has replied, with 404, or with 400 when the method would make it. */

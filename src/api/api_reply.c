@@ -25,6 +25,15 @@ void api_begin_store(struct api_request *r, enum store_kind kind)
 void api_submit(struct api_request *r, void (*done)(struct store_request *s))
 {
 	r->store.done = done;
+	if (store_kind_is_write(r->store.kind)) {
+		r->store.audit = r->audit;
+		r->audit = NULL;
+	}
+	if (r->has_no_audit) {
+		r->store.result = ch_err_set(&r->store.err, CH_ENOMEM, "out of memory");
+		done(&r->store);
+		return;
+	}
 	store_submit(r->api->conf.store, &r->store);
 }
 
@@ -59,6 +68,7 @@ static void free_request(struct api_request *r)
 		r->state_fini(r->state);
 	if (r->has_store)
 		store_request_fini(&r->store);
+	store_audit_destroy(&r->audit);
 	ch_free(r);
 }
 

@@ -1,5 +1,6 @@
 #include "api/auth.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -23,6 +24,7 @@ static int add_keys(
 		if (is_unset(digest))
 			continue;
 		entries[k].account = account;
+		entries[k].key = k;
 		int rc = ch_map_insert(&a->keys, &entries[k].node, digest, CH_SHA256_BYTES);
 		if (rc == CH_EEXIST)
 			return ch_err_set(err, rc, "a key of account %s belongs to another one too",
@@ -61,12 +63,12 @@ void auth_fini(struct auth *a)
 	a->entries = NULL;
 }
 
-static const struct account *account_of_key(const struct auth *a, const char *key)
+static const struct auth_entry *entry_of_key(const struct auth *a, const char *key)
 {
 	uint8_t digest[CH_SHA256_BYTES];
 	ch_sha256(key, strlen(key), digest);
 	struct ch_map_node *n = ch_map_get(&a->keys, digest, sizeof(digest));
-	return n ? CH_CONTAINER_OF(n, struct auth_entry, node)->account : NULL;
+	return n ? CH_CONTAINER_OF(n, struct auth_entry, node) : NULL;
 }
 
 static bool is_operator(const struct auth *a, const char *authorization)
@@ -96,6 +98,7 @@ static int refuse(int status, const char *detail, const char **ret_detail)
 int auth_check(const struct auth *a, const struct auth_credentials *c, struct auth_caller *ret,
 		const char **ret_detail)
 {
+	const struct auth_entry *entry = NULL;
 	const struct account *by_key = NULL;
 	const struct account *account = NULL;
 
@@ -108,9 +111,10 @@ int auth_check(const struct auth *a, const struct auth_credentials *c, struct au
 	if (c->authorization && !is_operator(a, c->authorization))
 		return refuse(401, "the token in Authorization is not valid", ret_detail);
 	if (c->api_key) {
-		by_key = account_of_key(a, c->api_key);
-		if (!by_key)
+		entry = entry_of_key(a, c->api_key);
+		if (!entry)
 			return refuse(401, "the key in X-Api-Key is not valid", ret_detail);
+		by_key = entry->account;
 	}
 	account = by_key;
 	if (c->account_id || !by_key) {
@@ -122,5 +126,9 @@ int auth_check(const struct auth *a, const struct auth_credentials *c, struct au
 	}
 	*ret = (struct auth_caller){
 			.account = account, .scopes = SCOPE_ALL, .is_operator = c->authorization != NULL};
+	snprintf(ret->words, sizeof(ret->words), "%s",
+			ret->is_operator ? "operator"
+			: entry->key     ? "api key secondary"
+					 : "api key primary");
 	return 0;
 }

@@ -25,6 +25,7 @@
 struct auth_entry {
 	struct ch_map_node node;
 	const struct account *account;
+	int key; /* which of its keys: 0 primary, 1 secondary */
 };
 
 struct auth {
@@ -47,6 +48,7 @@ struct auth_caller {
 	const struct account *account;
 	scope_set scopes;
 	bool is_operator;
+	char words[64]; /* who it is, for the audit log: "api key primary", "operator" */
 };
 
 /* operator_token: NULL for none. CH_EEXIST: two accounts have one key. */

@@ -297,5 +297,6 @@ void deliveries_resend(struct api_request *r)
 	r->store.u.resend.in.account = r->caller.account->number;
 	r->store.u.resend.in.id = r->id;
 	r->store.u.resend.in.now_ms = ch_clock_wall(&r->api->conf.clock).ms;
+	api_audit(r, "delivery.resend", NULL);
 	api_submit(r, resend_done);
 }

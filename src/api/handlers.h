@@ -23,6 +23,15 @@ void webhooks_disable(struct api_request *r);
 
 void secrets_post(struct api_request *r);
 void secrets_delete(struct api_request *r);
+void secrets_rotate(struct api_request *r);
+void secrets_rotate_finish(struct api_request *r);
+void secrets_rotate_cancel(struct api_request *r);
+void secrets_reveal(struct api_request *r);
+
+void replays_post(struct api_request *r);
+void replays_list(struct api_request *r);
+void replays_get(struct api_request *r);
+void replays_delete(struct api_request *r);
 
 void deliveries_list(struct api_request *r);
 void deliveries_get(struct api_request *r);

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/time_text.h"
+#include "policy/rotation.h"
 
 /* What an answer is made of while the loops are asked. Its items lie in the question. */
 struct answer {
@@ -59,6 +60,19 @@ static int set_live(json_t *json, const struct lane_info *lane)
 	       json_object_set_new(json, "slow", json_boolean(lane->is_slow));
 }
 
+/* A rotation whose time is over is none, whatever the store says yet. */
+static int set_rotation(json_t *json, const struct webhook *w, int64_t now_ms)
+{
+	char started[25], ends[25];
+
+	if (rotation_phase_of(w, now_ms) != ROTATION_OVERLAP)
+		return json_object_set_new(json, "rotation", json_null());
+	time_text_format_ms(w->rotation_started_ms, started);
+	time_text_format_ms(w->rotation_ends_ms, ends);
+	return json_object_set_new(
+			json, "rotation", json_pack("{s:s, s:s}", "started", started, "ends", ends));
+}
+
 static int dump(const char *data, size_t len, void *ctx)
 {
 	ch_buf_add(ctx, data, len);
@@ -69,9 +83,10 @@ static void write_webhook(const struct answer *a, size_t i, struct ch_buf *out)
 {
 	struct lane_info lane;
 	json_t *json = webhook_to_json(webhook_at(a, i));
+	int64_t now_ms = ch_clock_wall(&a->r->api->conf.clock).ms;
 
 	lane_of(a, i, &lane);
-	if (!json || set_live(json, &lane) != 0 ||
+	if (!json || set_rotation(json, webhook_at(a, i), now_ms) != 0 || set_live(json, &lane) != 0 ||
 			json_object_set_new(json, "parked", json_integer(parked_at(a, i))) != 0 ||
 			json_dump_callback(json, dump, out, JSON_COMPACT) != 0)
 		out->err = CH_ENOMEM;

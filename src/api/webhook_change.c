@@ -1,5 +1,7 @@
 #include "api/webhook_change.h"
 
+#include "policy/rotation.h"
+
 #define TRIES_MAX 5
 
 static void read_webhook(struct api_request *r);
@@ -41,6 +43,8 @@ static void was_read(struct store_request *s)
 	row->webhook = (struct webhook){0};
 	c->parked = row->counts.parked;
 	c->is_unchanged = false;
+	/* Whatever is written next, a secret whose time is over is not written with it. */
+	(void)rotation_settle(&w, ch_clock_wall(&r->api->conf.clock).ms);
 	if (!c->apply(r, &w)) {
 		webhook_fini(&w);
 		return;

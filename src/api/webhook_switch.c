@@ -27,6 +27,11 @@ static bool apply(struct api_request *r, struct webhook *w)
 	s->change.is_unchanged = w->enabled == s->enabled && !s->change.releases;
 	if (w->enabled != s->enabled)
 		webhook_switch_set(w, s->enabled);
+	if (!s->enabled)
+		api_audit(r, "webhook.disable", NULL);
+	else
+		api_audit(r, "webhook.enable", "{\"deliverParked\":%s}",
+				s->change.releases ? "true" : "false");
 	return true;
 }
 

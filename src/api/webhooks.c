@@ -83,6 +83,10 @@ void webhooks_post(struct api_request *r)
 		w->account = r->caller.account->number;
 		w->created_ms = ch_clock_wall(&a->conf.clock).ms;
 		r->store.u.webhook_create.in.max_webhooks = a->conf.max_webhooks;
+		char id[ID_TEXT_LEN + 1];
+		id_format(&w->id, id);
+		api_audit(r, "webhook.create", "{\"enabled\":%s}", w->enabled ? "true" : "false");
+		api_audit_target(r, id);
 		api_submit(r, post_done);
 	} else {
 		refuse_settings(r, rc, &problems);
@@ -105,6 +109,24 @@ static void patch_destroy(void *state)
 	ch_free(p);
 }
 
+/* The names of the settings that were given: their values may be secret, and are in GET. */
+static void patch_audit(struct api_request *r, json_t *json)
+{
+	struct ch_buf text;
+	const char *key;
+	json_t *value;
+
+	ch_buf_init(&text, 4096);
+	struct json_out o = {.buf = &text};
+	json_out_open(&o, NULL, '{');
+	json_out_open(&o, "changed", '[');
+	json_object_foreach(json, key, value) json_out_text(&o, NULL, key);
+	json_out_close(&o, ']');
+	json_out_close(&o, '}');
+	api_audit(r, "webhook.update", NULL);
+	api_audit_detail(r, &text);
+}
+
 static bool patch_apply(struct api_request *r, struct webhook *w)
 {
 	struct patch *p = r->state;
@@ -116,6 +138,8 @@ static bool patch_apply(struct api_request *r, struct webhook *w)
 	if (rc != 0)
 		refuse_settings(r, rc, &problems);
 	problems_fini(&problems);
+	if (rc == 0)
+		patch_audit(r, p->json);
 	if (rc == 0 && w->enabled != was_enabled)
 		webhook_switch_set(w, w->enabled);
 	return rc == 0;
@@ -164,5 +188,6 @@ void webhooks_delete(struct api_request *r)
 	r->store.u.webhook_delete.in.account = r->caller.account->number;
 	r->store.u.webhook_delete.in.id = r->id;
 	r->store.u.webhook_delete.in.now_ms = ch_clock_wall(&r->api->conf.clock).ms;
+	api_audit(r, "webhook.delete", NULL);
 	api_submit(r, delete_done);
 }

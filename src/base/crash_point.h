@@ -45,6 +45,9 @@
 	X(sweep_inside) \
 	X(sweep_between) \
 	X(sweep_finished) \
+	/* a replay, in steps */ \
+	X(replay_inside) \
+	X(replay_between) \
 	/* an import and a secret on their way to the client */ \
 	X(import_slice) \
 	X(secret_sealed) \

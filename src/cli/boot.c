@@ -144,6 +144,8 @@ int boot_accounts(struct store_client *store, struct ch_port *port, struct ch_cl
 
 void boot_accounts_fini(struct boot_accounts *a)
 {
+	for (size_t i = 0; i < a->count; i++)
+		account_fini(&a->accounts[i]);
 	ch_free(a->accounts);
 	*a = (struct boot_accounts){0};
 }

@@ -414,7 +414,7 @@ void engine_abort(struct engine *e)
 bool engine_is_idle(const struct engine *e)
 {
 	return e->in_flight == 0 && e->results == 0 && e->claims == 0 && e->switch_offs == 0 &&
-	       !e->survey.under_way;
+	       e->tidyings == 0 && !e->survey.under_way;
 }
 
 void engine_destroy(struct engine **ep)

@@ -2,13 +2,11 @@
  *
  * Role:      struct engine, and the doors between engine.c (turns and timers), engine_ring.c (who sends
  *            next), engine_lanes.c (which lanes there are, their settings), engine_states.c (their states),
- *            engine_switch.c (webhooks that we switch off), engine_outage.c (our own line),
- *            engine_survey.c (which webhooks there are), claim.c and probe.c (the store's deliveries),
- *            pipeline.c (an attempt out), pipeline_verdict.c (what it means) and pipeline_result.c (its
- *            result into the store).
- * Threads:   the engine's loop.
- * Invariant: engine_replan ran after each change to a lane: rings, claimers and both heaps follow from the
- *            lane's fields and are set nowhere else.
+ *            engine_switch.c (webhooks that we switch off), engine_rotation.c (their secrets),
+ * engine_outage.c (our own line), engine_survey.c (which webhooks there are), claim.c and probe.c (the
+ * store's deliveries), pipeline.c (an attempt out), pipeline_verdict.c (what it means) and pipeline_result.c
+ * (its result into the store). Threads:   the engine's loop. Invariant: engine_replan ran after each change
+ * to a lane: rings, claimers and both heaps follow from the lane's fields and are set nowhere else.
  */
 #ifndef CH_DELIVERY_ENGINE_CORE_H
 #define CH_DELIVERY_ENGINE_CORE_H
@@ -88,6 +86,7 @@ struct engine {
 	int results; /* on their way to the store, or refused */
 	int claims; /* under way */
 	int switch_offs; /* under way */
+	int tidyings; /* of rotations that ended, under way */
 	size_t reserved_bytes; /* for the answers of claims */
 
 	struct survey survey;
@@ -171,6 +170,11 @@ void engine_switch_off(struct engine *e, struct lane *l, struct target *by, cons
 void engine_switch_again(struct engine *e, struct lane *l);
 /* New settings while that is under way. */
 void engine_review_switch(struct engine *e, struct lane *l);
+
+/* ---- engine_rotation.c ---- */
+
+/* Before anything is signed: a rotation whose time is over ends. */
+void engine_rotate(struct engine *e, struct lane *l);
 
 /* ---- engine_outage.c ---- */
 

@@ -116,7 +116,9 @@ struct lane {
 	struct webhook webhook;
 	struct target *target; /* NULL when fault is set */
 	struct sign_key key;
+	struct sign_key next_key; /* of a rotation; both sign until webhook.rotation_ends_ms */
 	bool is_signed;
+	bool has_next_key; /* only when is_signed */
 	char fault[160]; /* why these settings can't be used; "": they can */
 
 	struct ch_sm state; /* enum lane_state */
@@ -184,6 +186,8 @@ void lane_destroy(struct lane **l);
 
 /* Takes *w and makes its settings the lane's. CH_ENOMEM: neither is touched. */
 int lane_set_webhook(struct lane *l, const struct lane_rules *rules, struct webhook *w) CH_MUST_USE;
+/* The rotation is over: what is signed from now on is signed with the next key alone. */
+void lane_end_rotation(struct lane *l);
 void lane_drop_settings(struct lane *l); /* frees webhook, target and key */
 /* Forgets URL, key and all but the id; deliveries end with what is in flight. */
 void lane_set_deleted(struct lane *l);

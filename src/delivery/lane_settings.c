@@ -23,8 +23,8 @@ void target_unref(struct target **t)
 
 struct settings {
 	struct target *target;
-	struct sign_key key;
-	bool is_signed;
+	struct sign_key key, next_key;
+	bool is_signed, has_next_key;
 	char fault[160];
 };
 
@@ -33,7 +33,18 @@ static void settings_fini(struct settings *s)
 	target_unref(&s->target);
 	if (s->is_signed)
 		sign_key_fini(&s->key);
-	s->is_signed = false;
+	if (s->has_next_key)
+		sign_key_fini(&s->next_key);
+	s->is_signed = s->has_next_key = false;
+}
+
+static struct settings settings_of(const struct lane *l)
+{
+	return (struct settings){.target = l->target,
+			.key = l->key,
+			.next_key = l->next_key,
+			.is_signed = l->is_signed,
+			.has_next_key = l->has_next_key};
 }
 
 static int settings_set_url(struct settings *s, const struct lane_rules *rules, const struct webhook *w)
@@ -55,22 +66,30 @@ static int settings_set_url(struct settings *s, const struct lane_rules *rules, 
 	return 0;
 }
 
+/* One of the webhook's sealed secrets, and the key to be made of it. */
+struct opening {
+	const uint8_t *sealed;
+	size_t sealed_len;
+	struct sign_key *key;
+	bool *is_made;
+};
+
 static int open_secret(struct settings *s, const struct lane_rules *rules, const struct webhook *w,
-		struct ch_buf *plain)
+		const struct opening *o, struct ch_buf *plain)
 {
 	uint8_t aad[24];
 	struct ch_err err = {0};
 
 	/* Room for all of it at once: a buffer that grows would leave pieces of the secret behind. */
-	if (!ch_buf_reserve(plain, w->secret_sealed_len))
+	if (!ch_buf_reserve(plain, o->sealed_len))
 		return CH_ENOMEM;
 	webhook_seal_aad(w, aad);
-	int rc = ch_unseal(rules->seal_key, aad, sizeof(aad), w->secret_sealed, w->secret_sealed_len, plain);
+	int rc = ch_unseal(rules->seal_key, aad, sizeof(aad), o->sealed, o->sealed_len, plain);
 	if (rc == 0)
-		rc = sign_key_init(&s->key, ch_buf_text(plain), plain->len, &err);
+		rc = sign_key_init(o->key, ch_buf_text(plain), plain->len, &err);
 	if (rc == CH_ENOMEM)
 		return rc;
-	s->is_signed = rc == 0;
+	*o->is_made = rc == 0;
 	if (rc)
 		snprintf(s->fault, sizeof(s->fault), "%s",
 				rc == CH_ECRYPT ? "the signing secret can't be opened with this server's key"
@@ -78,25 +97,34 @@ static int open_secret(struct settings *s, const struct lane_rules *rules, const
 	return 0;
 }
 
-static int settings_set_key(struct settings *s, const struct lane_rules *rules, const struct webhook *w)
+static int settings_set_key(struct settings *s, const struct lane_rules *rules, const struct webhook *w,
+		const struct opening *o)
 {
 	struct ch_buf plain;
-	if (!w->secret_sealed)
+	if (!o->sealed || s->fault[0])
 		return 0;
-	ch_buf_init(&plain, w->secret_sealed_len);
-	int rc = open_secret(s, rules, w, &plain);
+	ch_buf_init(&plain, o->sealed_len);
+	int rc = open_secret(s, rules, w, o, &plain);
 	if (plain.data)
 		ch_wipe(plain.data, plain.cap);
 	ch_buf_fini(&plain);
 	return rc;
 }
 
+static int settings_set_keys(struct settings *s, const struct lane_rules *rules, const struct webhook *w)
+{
+	const struct opening now = {w->secret_sealed, w->secret_sealed_len, &s->key, &s->is_signed};
+	const struct opening next = {w->next_sealed, w->next_sealed_len, &s->next_key, &s->has_next_key};
+	int rc = settings_set_key(s, rules, w, &now);
+	return rc == 0 ? settings_set_key(s, rules, w, &next) : rc;
+}
+
 static int settings_make(struct settings *s, const struct lane_rules *rules, const struct webhook *w)
 {
 	*s = (struct settings){0};
 	int rc = settings_set_url(s, rules, w);
-	if (rc == 0 && s->fault[0] == '\0')
-		rc = settings_set_key(s, rules, w);
+	if (rc == 0)
+		rc = settings_set_keys(s, rules, w);
 	if (rc)
 		settings_fini(s);
 	return rc;
@@ -104,11 +132,13 @@ static int settings_make(struct settings *s, const struct lane_rules *rules, con
 
 static void replace_settings(struct lane *l, struct settings *s, struct webhook *w)
 {
-	struct settings old = {.target = l->target, .key = l->key, .is_signed = l->is_signed};
+	struct settings old = settings_of(l);
 	settings_fini(&old);
 	l->target = s->target;
 	l->key = s->key;
+	l->next_key = s->next_key;
 	l->is_signed = s->is_signed;
+	l->has_next_key = s->has_next_key;
 	memcpy(l->fault, s->fault, sizeof(l->fault));
 	webhook_fini(&l->webhook);
 	l->webhook = *w;
@@ -139,11 +169,20 @@ void lane_set_deleted(struct lane *l)
 	replace_settings(l, &none, &w);
 }
 
+void lane_end_rotation(struct lane *l)
+{
+	CH_ASSERT(l->is_signed && l->has_next_key);
+	sign_key_fini(&l->key);
+	l->key = l->next_key;
+	l->has_next_key = false;
+	webhook_promote_secret(&l->webhook);
+}
+
 void lane_drop_settings(struct lane *l)
 {
-	struct settings s = {.target = l->target, .key = l->key, .is_signed = l->is_signed};
+	struct settings s = settings_of(l);
 	settings_fini(&s);
 	l->target = NULL;
-	l->is_signed = false;
+	l->is_signed = l->has_next_key = false;
 	webhook_fini(&l->webhook);
 }

@@ -10,18 +10,15 @@
 #define CH_DELIVERY_PIPELINE_H
 
 #include "delivery/engine_core.h"
+#include "delivery/posting.h"
 #include "policy/outcome.h"
-
-/* Content-Type, User-Agent, webhook-id, webhook-timestamp, two signatures, and the webhook's own. */
-#define FLIGHT_HEADERS_MAX (6 + WEBHOOK_HEADERS_MAX)
 
 struct flight {
 	struct transport_job job;
 	struct store_request result;
 	struct held *held;
 	struct target *target;
-	char *header_text; /* the lines, a NUL behind each */
-	const char *headers[FLIGHT_HEADERS_MAX];
+	struct posting_headers headers;
 	int64_t started_mono_ms;
 	enum held_where from; /* the queue that it came out of */
 	bool was_dead; /* its lane, when it began */
@@ -33,9 +30,6 @@ struct flight {
 	bool is_asking; /* written again to find out whether the store takes writes */
 };
 
-/* Fills job.headers and attempt.request_headers from the lane's settings. */
-int flight_set_headers(
-		struct flight *f, const struct engine_conf *conf, struct lane *l, int64_t now_s) CH_MUST_USE;
 void flight_destroy(struct flight **f); /* the request's input too */
 
 /* job->done of every flight. */

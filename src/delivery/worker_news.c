@@ -79,16 +79,24 @@ static void add_webhook(const struct workers *all, const struct webhook *changed
 	}
 }
 
-static void add_deletion(const struct workers *all, const struct store_webhook_delete *gone, bool is_counting)
+static void add_deletion(
+		const struct workers *all, int64_t account, const struct id *webhook, bool is_counting)
 {
-	struct news_item *item = place(all, &gone->in.id, is_counting);
+	struct news_item *item = place(all, webhook, is_counting);
 	if (!item)
 		return;
 	item->kind = NEWS_WEBHOOK;
 	webhook_init(&item->u.webhook);
-	item->u.webhook.id = gone->in.id;
-	item->u.webhook.account = gone->in.account;
+	item->u.webhook.id = *webhook;
+	item->u.webhook.account = account;
 	item->u.webhook.deleted = true;
+}
+
+static void add_account_deletion(
+		const struct workers *all, const struct store_account_delete *gone, bool is_counting)
+{
+	for (size_t i = 0; i < gone->out.webhook_count; i++)
+		add_deletion(all, gone->in.number, &gone->out.webhooks[i], is_counting);
 }
 
 static void add_due(const struct workers *all, const struct store_webhook_sweep *sweep, bool is_counting)
@@ -100,6 +108,17 @@ static void add_due(const struct workers *all, const struct store_webhook_sweep 
 		return;
 	item->kind = NEWS_DUE;
 	item->u.id = sweep->in.id;
+}
+
+static void add_replayed(const struct workers *all, const struct store_replay_step *step, bool is_counting)
+{
+	struct news_item *item = NULL;
+	if (step->out.opened > 0)
+		item = place(all, &step->out.webhook_id, is_counting);
+	if (!item)
+		return;
+	item->kind = NEWS_DUE;
+	item->u.id = step->out.webhook_id;
 }
 
 /* Takes *d when not counting. Those of a webhook that is switched off are parked already: no loop has to hear
@@ -148,10 +167,16 @@ static void add_news(const struct workers *all, struct store_request *r, bool is
 		add_webhook(all, &r->u.webhook_update.in.webhook, is_counting);
 		break;
 	case STORE_WEBHOOK_DELETE:
-		add_deletion(all, &r->u.webhook_delete, is_counting);
+		add_deletion(all, r->u.webhook_delete.in.account, &r->u.webhook_delete.in.id, is_counting);
+		break;
+	case STORE_ACCOUNT_DELETE:
+		add_account_deletion(all, &r->u.account_delete, is_counting);
 		break;
 	case STORE_WEBHOOK_SWEEP:
 		add_due(all, &r->u.webhook_sweep, is_counting);
+		break;
+	case STORE_REPLAY_STEP:
+		add_replayed(all, &r->u.replay_step, is_counting);
 		break;
 	case STORE_CALL_PUT:
 		if (r->u.call_put.out.deliveries)

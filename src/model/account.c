@@ -1,8 +1,8 @@
 #include "model/account.h"
 
-#include <stdbool.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/err.h"
 
 static bool is_id_char(char c)
@@ -23,4 +23,33 @@ int account_id_check(const char *text, size_t len)
 	if (text[0] == '.' && (len == 1 || (len == 2 && text[1] == '.')))
 		return CH_EINVAL;
 	return 0;
+}
+
+void account_fini(struct account *a)
+{
+	ch_free(a->events_url);
+	ch_free(a->events_secret);
+	*a = (struct account){0};
+}
+
+int account_copy(const struct account *from, struct account *ret)
+{
+	struct account a = *from;
+
+	a.events_url = from->events_url ? ch_strdup(from->events_url) : NULL;
+	a.events_secret = from->events_secret ? (uint8_t *)ch_memdup0(
+								from->events_secret, from->events_secret_len)
+					      : NULL;
+	if ((from->events_url && !a.events_url) || (from->events_secret && !a.events_secret)) {
+		account_fini(&a);
+		return CH_ENOMEM;
+	}
+	*ret = a;
+	return 0;
+}
+
+bool account_key_is_set(const struct account *a, int key)
+{
+	static const uint8_t none[CH_SHA256_BYTES];
+	return memcmp(a->key_sha256[key], none, CH_SHA256_BYTES) != 0;
 }

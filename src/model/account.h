@@ -2,10 +2,12 @@
  *
  * Role:      the plain struct. Keys are kept as SHA-256 digests: they are random, 256 bits, so
  *            a slow hash would add nothing.
+ * Ownership: a struct account owns what it points to; account_fini frees it.
  */
 #ifndef CH_MODEL_ACCOUNT_H
 #define CH_MODEL_ACCOUNT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,14 +15,26 @@
 #include "base/crypto.h"
 
 #define ACCOUNT_ID_MAX 64
+#define ACCOUNT_NAME_MAX 200 /* bytes */
 #define ACCOUNT_KEYS 2 /* primary, secondary */
+#define ACCOUNT_DEFAULT "default" /* the one that is always there */
 
 struct account {
 	int64_t number; /* the store's, >= 1 */
 	char id[ACCOUNT_ID_MAX + 1]; /* "default"; letters, digits, - _ . */
-	uint8_t key_sha256[ACCOUNT_KEYS][CH_SHA256_BYTES];
+	uint8_t key_sha256[ACCOUNT_KEYS][CH_SHA256_BYTES]; /* all zero: not set */
 	int64_t created_ms;
+	int64_t key_rotated_ms[ACCOUNT_KEYS]; /* 0: the key is the first */
+	char name[ACCOUNT_NAME_MAX + 1]; /* UTF-8; "": none */
+	char *events_url; /* owned; where operational events go; NULL: nowhere */
+	uint8_t *events_secret; /* owned; sealed; NULL: not signed */
+	size_t events_secret_len;
 };
+
+void account_fini(struct account *a);
+/* A deep copy into uninitialised memory; ret is untouched on CH_ENOMEM. */
+int account_copy(const struct account *from, struct account *ret) CH_MUST_USE;
+bool account_key_is_set(const struct account *a, int key);
 
 /* 1..ACCOUNT_ID_MAX letters, digits, - _ and . but not "." or ".."; CH_EINVAL otherwise. */
 int account_id_check(const char *text, size_t len) CH_MUST_USE;

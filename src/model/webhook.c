@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/crypto.h"
 #include "base/err.h"
 
 void webhook_init(struct webhook *w)
@@ -29,6 +30,7 @@ void webhook_fini(struct webhook *w)
 		ch_free(w->headers[i].value);
 	}
 	ch_free(w->secret_sealed);
+	ch_free(w->next_sealed);
 	*w = (struct webhook){0};
 }
 
@@ -60,10 +62,10 @@ static int headers_copy(const struct webhook *from, struct webhook *to)
 int webhook_copy(const struct webhook *from, struct webhook *ret)
 {
 	struct webhook to = *from;
-	void *agents = NULL, *sealed = NULL;
+	void *agents = NULL, *sealed = NULL, *next = NULL;
 	to.url = to.name = to.disabled_reason = NULL;
 	to.agent_ids = NULL;
-	to.secret_sealed = NULL;
+	to.secret_sealed = to.next_sealed = NULL;
 	to.header_count = 0;
 	memset(to.headers, 0, sizeof(to.headers));
 
@@ -78,6 +80,9 @@ int webhook_copy(const struct webhook *from, struct webhook *ret)
 	if (r == 0)
 		r = bytes_copy(from->secret_sealed, from->secret_sealed_len, &sealed);
 	to.secret_sealed = sealed;
+	if (r == 0)
+		r = bytes_copy(from->next_sealed, from->next_sealed_len, &next);
+	to.next_sealed = next;
 	if (r == 0)
 		r = headers_copy(from, &to);
 	if (r != 0) {
@@ -122,6 +127,43 @@ bool webhook_wants(const struct webhook *w, enum call_status status, const struc
 		return false;
 	return w->agent_count == 0 ||
 	       bsearch(agent_id, w->agent_ids, w->agent_count, sizeof(struct id), agent_compare) != NULL;
+}
+
+static void sealed_drop(uint8_t **sealed, size_t *len)
+{
+	if (*sealed != NULL)
+		ch_wipe(*sealed, *len);
+	ch_free(*sealed);
+	*sealed = NULL;
+	*len = 0;
+}
+
+static void rotation_forget(struct webhook *w)
+{
+	w->rotation_started_ms = w->rotation_ends_ms = 0;
+}
+
+void webhook_promote_secret(struct webhook *w)
+{
+	CH_ASSERT(w->secret_sealed != NULL && w->next_sealed != NULL);
+	sealed_drop(&w->secret_sealed, &w->secret_sealed_len);
+	w->secret_sealed = w->next_sealed;
+	w->secret_sealed_len = w->next_sealed_len;
+	w->next_sealed = NULL;
+	w->next_sealed_len = 0;
+	rotation_forget(w);
+}
+
+void webhook_drop_next_secret(struct webhook *w)
+{
+	sealed_drop(&w->next_sealed, &w->next_sealed_len);
+	rotation_forget(w);
+}
+
+void webhook_drop_secrets(struct webhook *w)
+{
+	sealed_drop(&w->secret_sealed, &w->secret_sealed_len);
+	webhook_drop_next_secret(w);
 }
 
 void webhook_seal_aad(const struct webhook *w, uint8_t out[24])

@@ -55,6 +55,10 @@ struct webhook {
 	int rate_seconds; /* 1..3600 */
 	uint8_t *secret_sealed; /* NULL: not secured. Sealed with webhook_seal_aad */
 	size_t secret_sealed_len;
+	uint8_t *next_sealed; /* of a rotation, sealed the same way; NULL: none. Never without a secret */
+	size_t next_sealed_len;
+	int64_t rotation_started_ms; /* 0 without a rotation */
+	int64_t rotation_ends_ms; /* from then on the next secret is the only one; policy/rotation */
 	int64_t created_ms;
 	bool deleted; /* kept until its deliveries are canceled */
 };
@@ -88,6 +92,11 @@ int webhook_settings_read(
 
 /* Does a call that has just become final concern this webhook (whether enabled or not)? */
 bool webhook_wants(const struct webhook *w, enum call_status status, const struct id *agent_id);
+
+/* The next secret takes the place of the one before, which is wiped. There must be one. */
+void webhook_promote_secret(struct webhook *w);
+void webhook_drop_next_secret(struct webhook *w); /* wiped; there may be none */
+void webhook_drop_secrets(struct webhook *w); /* both; not secured any more */
 
 /* What a sealed secret is bound to: "account/webhook-id" bytes. */
 void webhook_seal_aad(const struct webhook *w, uint8_t out[24]);

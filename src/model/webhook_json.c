@@ -161,7 +161,7 @@ static const struct member {
 		{"rateLimit", webhook_rate_read, false},
 };
 
-static const char *const read_only[] = {"id", "secured", "state", "reason", "parked", "created"};
+static const char *const read_only[] = {"id", "secured", "rotation", "state", "reason", "parked", "created"};
 
 static const struct member *member_find(const char *name, bool is_stored)
 {

@@ -176,10 +176,11 @@ static void keep_house(struct threads_client *c, bool even_early)
 /* How long a batch may still be waited for: 0 - begin now. */
 static int wait_ms(const struct threads_client *c)
 {
-	if (c->has_stopped || !ch_list_is_empty(&c->writer.sweeps))
+	if (c->has_stopped || store_writer_has_work(&c->writer))
 		return 0;
 	if (c->turns.len == 0)
-		return earlier(maintain_in_ms(c), store_writer_look_in_ms(&c->writer));
+		return earlier(earlier(maintain_in_ms(c), store_writer_look_in_ms(&c->writer)),
+				store_writer_step_in_ms(&c->writer));
 	if (!turns_only_results(&c->turns) || c->turns.len >= c->conf.batch_max)
 		return 0;
 	return left_of(c, c->turns.results_since_mono_ms, c->conf.result_wait_ms);
@@ -196,7 +197,7 @@ static void gather(struct threads_client *c)
 		if (c->turns.len == 0 && !c->has_stopped)
 			keep_house(c, false);
 		left = wait_ms(c);
-		if (left == 0 && (c->turns.len > 0 || c->has_stopped || !ch_list_is_empty(&c->writer.sweeps)))
+		if (left == 0 && (c->turns.len > 0 || c->has_stopped || store_writer_has_work(&c->writer)))
 			return;
 		if (fetch(c, left) > 0)
 			continue;

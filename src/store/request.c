@@ -13,7 +13,15 @@ static const char *const kind_names[STORE_KIND_COUNT] = {
 		[STORE_WEBHOOK_SWEEP] = "webhook_sweep",
 		[STORE_ATTEMPT] = "attempt",
 		[STORE_RESEND] = "resend",
+		[STORE_REPLAY_CREATE] = "replay_create",
+		[STORE_REPLAY_CANCEL] = "replay_cancel",
+		[STORE_REPLAY_STEP] = "replay_step",
 		[STORE_ACCOUNT_CREATE] = "account_create",
+		[STORE_ACCOUNT_UPDATE] = "account_update",
+		[STORE_ACCOUNT_DELETE] = "account_delete",
+		[STORE_ACCOUNT_SWEEP] = "account_sweep",
+		[STORE_AUDIT_ADD] = "audit_add",
+		[STORE_SPEND] = "spend",
 		[STORE_CALL_GET] = "call_get",
 		[STORE_WEBHOOK_GET] = "webhook_get",
 		[STORE_WEBHOOK_LIST] = "webhook_list",
@@ -23,7 +31,11 @@ static const char *const kind_names[STORE_KIND_COUNT] = {
 		[STORE_PROBE] = "probe",
 		[STORE_LANES] = "lanes",
 		[STORE_SWEEPS] = "sweeps",
+		[STORE_REPLAY_GET] = "replay_get",
+		[STORE_REPLAY_LIST] = "replay_list",
 		[STORE_ACCOUNT_LIST] = "account_list",
+		[STORE_AUDIT_LIST] = "audit_list",
+		[STORE_SPENT_LIST] = "spent_list",
 		[STORE_LEDGER] = "ledger",
 };
 
@@ -130,11 +142,16 @@ static void clear_read(struct store_request *r)
 		break;
 	case STORE_SWEEPS:
 		ch_free(r->u.sweeps.out.ids);
+		ch_free(r->u.sweeps.out.accounts);
+		ch_free(r->u.sweeps.out.replays);
 		ZERO(r->u.sweeps.out);
 		break;
-	case STORE_ACCOUNT_LIST:
-		ch_free(r->u.account_list.out.accounts);
-		ZERO(r->u.account_list.out);
+	case STORE_REPLAY_GET:
+		ZERO(r->u.replay_get.out);
+		break;
+	case STORE_REPLAY_LIST:
+		ch_free(r->u.replay_list.out.rows);
+		ZERO(r->u.replay_list.out);
 		break;
 	case STORE_LEDGER:
 		ZERO(r->u.ledger.out);
@@ -146,6 +163,8 @@ static void clear_read(struct store_request *r)
 
 void store_request_clear_out(struct store_request *r)
 {
+	if (store_accounts_clear_out(r))
+		return;
 	switch (r->kind) {
 	case STORE_CALL_PUT:
 		clear_call_put(&r->u.call_put);
@@ -159,12 +178,16 @@ void store_request_clear_out(struct store_request *r)
 	case STORE_RESEND:
 		clear_resend(&r->u.resend);
 		break;
-	case STORE_ACCOUNT_CREATE:
-		ZERO(r->u.account_create.out);
+	case STORE_REPLAY_CANCEL:
+		ZERO(r->u.replay_cancel.out);
+		break;
+	case STORE_REPLAY_STEP:
+		ZERO(r->u.replay_step.out);
 		break;
 	case STORE_WEBHOOK_CREATE:
 	case STORE_WEBHOOK_UPDATE:
 	case STORE_WEBHOOK_DELETE:
+	case STORE_REPLAY_CREATE:
 		break;
 	default:
 		clear_read(r);
@@ -173,6 +196,8 @@ void store_request_clear_out(struct store_request *r)
 
 static void free_in(struct store_request *r)
 {
+	if (store_accounts_free_in(r))
+		return;
 	switch (r->kind) {
 	case STORE_CALL_PUT:
 		ch_free(r->u.call_put.in.body);
@@ -204,12 +229,13 @@ void store_request_fini(struct store_request *r)
 {
 	store_request_clear_out(r);
 	free_in(r);
+	store_audit_destroy(&r->audit);
 }
 
 bool store_kind_is_write(enum store_kind kind)
 {
 	CH_ASSERT(kind < STORE_KIND_COUNT);
-	return kind <= STORE_ACCOUNT_CREATE;
+	return kind < STORE_CALL_GET;
 }
 
 const char *store_kind_name(enum store_kind kind)
@@ -233,6 +259,16 @@ int64_t store_request_account(const struct store_request *r)
 		return r->u.attempt.in.account;
 	case STORE_RESEND:
 		return r->u.resend.in.account;
+	case STORE_ACCOUNT_UPDATE:
+		return r->u.account_update.in.number;
+	case STORE_ACCOUNT_DELETE:
+		return r->u.account_delete.in.number;
+	case STORE_AUDIT_ADD:
+		return r->audit->account;
+	case STORE_REPLAY_CREATE:
+		return r->u.replay_create.in.account;
+	case STORE_REPLAY_CANCEL:
+		return r->u.replay_cancel.in.account;
 	default:
 		return 0;
 	}

@@ -28,6 +28,8 @@
 #include "model/call.h"
 #include "model/delivery.h"
 #include "model/webhook.h"
+#include "store/request_accounts.h"
+#include "store/request_replays.h"
 
 enum store_kind {
 	/* writes, in one transaction with whatever else is queued */
@@ -38,8 +40,16 @@ enum store_kind {
 	STORE_WEBHOOK_SWEEP,
 	STORE_ATTEMPT,
 	STORE_RESEND,
+	STORE_REPLAY_CREATE,
+	STORE_REPLAY_CANCEL,
+	STORE_REPLAY_STEP,
 	STORE_ACCOUNT_CREATE,
-	/* reads */
+	STORE_ACCOUNT_UPDATE,
+	STORE_ACCOUNT_DELETE,
+	STORE_ACCOUNT_SWEEP,
+	STORE_AUDIT_ADD,
+	STORE_SPEND,
+	/* reads: all from here on */
 	STORE_CALL_GET,
 	STORE_WEBHOOK_GET,
 	STORE_WEBHOOK_LIST,
@@ -49,7 +59,11 @@ enum store_kind {
 	STORE_PROBE,
 	STORE_LANES,
 	STORE_SWEEPS,
+	STORE_REPLAY_GET,
+	STORE_REPLAY_LIST,
 	STORE_ACCOUNT_LIST,
+	STORE_AUDIT_LIST,
+	STORE_SPENT_LIST,
 	STORE_LEDGER,
 	STORE_KIND_COUNT
 };
@@ -180,16 +194,6 @@ struct store_resend {
 	} out;
 };
 
-/* STORE_ACCOUNT_CREATE: CH_EEXIST when the id is taken. */
-struct store_account_create {
-	struct {
-		struct account account; /* number is ignored */
-	} in;
-	struct {
-		int64_t number;
-	} out;
-};
-
 /* STORE_CALL_GET: the latest version. CH_ENOENT. */
 struct store_call_get {
 	struct {
@@ -316,18 +320,16 @@ struct store_lanes {
 	} out;
 };
 
-/* STORE_SWEEPS: webhooks whose deliveries do not yet follow their switch (a crash came between). */
+/* STORE_SWEEPS: webhooks whose deliveries do not yet follow their switch (a crash came between), replays that
+ * are RUNNING, and deleted accounts of which rows can be removed. */
 struct store_sweeps {
 	struct {
 		struct id *ids;
 		size_t count;
-	} out;
-};
-
-struct store_account_list {
-	struct {
-		struct account *accounts; /* by number */
-		size_t count;
+		int64_t *accounts;
+		size_t account_count;
+		struct id *replays;
+		size_t replay_count;
 	} out;
 };
 
@@ -348,6 +350,7 @@ struct store_request {
 	struct ch_err err;
 	struct ch_port *reply_to; /* where done runs; keeps */
 	void (*done)(struct store_request *r); /* may free r */
+	struct store_audit *audit; /* takes; of a write: written with it when it succeeds; NULL: none */
 	int64_t queued_mono_ms; /* the client's */
 	union {
 		struct store_call_put call_put;
@@ -357,7 +360,14 @@ struct store_request {
 		struct store_webhook_sweep webhook_sweep;
 		struct store_attempt attempt;
 		struct store_resend resend;
+		struct store_replay_create replay_create;
+		struct store_replay_cancel replay_cancel;
+		struct store_replay_step replay_step;
 		struct store_account_create account_create;
+		struct store_account_update account_update;
+		struct store_account_delete account_delete;
+		struct store_account_sweep account_sweep;
+		struct store_spend spend;
 		struct store_call_get call_get;
 		struct store_webhook_get webhook_get;
 		struct store_webhook_list webhook_list;
@@ -367,7 +377,11 @@ struct store_request {
 		struct store_probe probe;
 		struct store_lanes lanes;
 		struct store_sweeps sweeps;
+		struct store_replay_get replay_get;
+		struct store_replay_list replay_list;
 		struct store_account_list account_list;
+		struct store_audit_list audit_list;
+		struct store_spent_list spent_list;
 		struct store_ledger ledger;
 	} u;
 };

@@ -184,6 +184,36 @@ int rules_resend_apply(const struct webhook *w, int64_t now_ms, struct rules_row
 	return 0;
 }
 
+/* replays */
+
+const char rules_replay_off[] = "it waits: the webhook is switched off";
+const char rules_replay_deleted[] = "the webhook was deleted";
+const char rules_replay_asked[] = "it was asked to stop";
+
+bool rules_replay_apply(const struct replay *p, enum call_status status, int64_t made_ms, int64_t now_ms,
+		struct rules_row *row)
+{
+	static const struct webhook on = {.enabled = true};
+
+	if (made_ms < p->from_ms || made_ms >= p->to_ms || (p->states & 1u << row->state) == 0 ||
+			(p->statuses & 1u << status) == 0 || row->state == DELIVERY_PENDING)
+		return false;
+	return rules_resend_apply(&on, now_ms, row, NULL) == 0;
+}
+
+int64_t rules_replay_wait_ms(const struct replay *p, size_t opened)
+{
+	return p->rate == 0 ? 0 : (int64_t)opened * 1000 / p->rate;
+}
+
+/* A quarter of a second's worth at once: finer steps would be commits of a row each. */
+size_t rules_replay_room(const struct replay *p, size_t limit)
+{
+	size_t room = p->rate == 0 ? limit : (size_t)p->rate / 4;
+
+	return room < 1 ? 1 : room > limit ? limit : room;
+}
+
 /* receivers */
 
 static bool note_outcome(const struct store_attempt *a, struct streak *s)

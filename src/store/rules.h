@@ -71,6 +71,16 @@ void rules_attempt_apply(const struct store_attempt *a, struct rules_row *row);
 int rules_resend_apply(const struct webhook *w, int64_t now_ms, struct rules_row *row,
 		struct ch_err *err) CH_MUST_USE;
 
+/* The row belongs to a replay of its webhook, which is on: does it open a round, and which. false: it is left
+ * as it is. */
+bool rules_replay_apply(const struct replay *p, enum call_status status, int64_t made_ms, int64_t now_ms,
+		struct rules_row *row);
+/* How long after a step that opened so many the next may begin. */
+int64_t rules_replay_wait_ms(const struct replay *p, size_t opened);
+size_t rules_replay_room(const struct replay *p, size_t limit); /* rows that a step may open, at most */
+#define RULES_REPLAY_OFF_WAIT_MS 1000 /* while the webhook is switched off */
+extern const char rules_replay_off[], rules_replay_deleted[], rules_replay_asked[]; /* reasons */
+
 /* What a store keeps with a webhook about its receiver. */
 struct rules_receiver {
 	struct streak streak;

@@ -36,6 +36,7 @@ static void memory_commit(struct store_memory *m)
 			u->keep(u);
 		ch_free(u);
 	}
+	memory_purge(m);
 }
 
 static void memory_rollback(struct store_memory *m)
@@ -91,28 +92,6 @@ struct memory_space *memory_space_of(struct store_memory *m, int64_t account)
 	return s;
 }
 
-static void account_made_back(struct store_memory *m, struct memory_undo *undo)
-{
-	m->account_count--;
-}
-
-int memory_account_add(struct store_memory *m, const struct account *a)
-{
-	struct memory_undo *u = ch_calloc(1, sizeof(*u));
-
-	if (u == NULL)
-		return CH_ENOMEM;
-	if (memory_grow((void **)&m->accounts, &m->account_cap, m->account_count, sizeof(*a)) != 0) {
-		ch_free(u);
-		return CH_ENOMEM;
-	}
-	m->accounts[m->account_count] = *a;
-	m->accounts[m->account_count].number = (int64_t)m->account_count + 1;
-	m->account_count++;
-	memory_undo_push(m, u, account_made_back, NULL);
-	return 0;
-}
-
 static int memory_write(struct store *s, struct store_request *const *requests, size_t n, struct ch_err *err)
 {
 	struct store_memory *m = memory_of(s);
@@ -122,6 +101,8 @@ static int memory_write(struct store *s, struct store_request *const *requests, 
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		CH_ASSERT(store_kind_is_write(requests[i]->kind));
 		rc = memory_write_one(m, requests[i]);
+		if (rc == 0 && requests[i]->result == 0 && requests[i]->audit != NULL)
+			rc = memory_audit_add(m, requests[i]->audit);
 	}
 	if (rc == 0)
 		memory_commit(m);
@@ -189,7 +170,9 @@ static void memory_close(struct store *s)
 	FREE_ALL(&m->webhooks, struct memory_webhook, memory_webhook_free);
 	FREE_ALL(&m->calls, struct memory_call, memory_call_free);
 	FREE_ALL(&m->spaces, struct memory_space, space_free);
-	ch_free(m->accounts);
+	memory_accounts_free(m);
+	ch_free(m->call_order);
+	memory_replays_free(m);
 	pthread_mutex_destroy(&m->lock);
 	ch_free(m);
 }
@@ -220,6 +203,7 @@ int store_memory_open(const struct store_conf *conf, struct store **ret, struct 
 	ch_map_init(&m->deliveries, &conf->rand);
 	ch_map_init(&m->spaces, &conf->rand);
 	ch_list_init(&m->undo);
+	ch_list_init(&m->replays);
 	*ret = &m->base;
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* store/store_memory.h - the rows of the store in memory; for its own files only.
  *
  * Role:      store_memory.c opens and closes and runs transactions; _call.c, _webhook.c and _delivery.c
- *            change rows so that it can be taken back; _write.c and _read.c serve the requests.
+ *            change rows so that it can be taken back; _write.c, _accounts.c
+ *            and _read.c serve the requests.
  * Ownership: struct store_memory owns every row; rows own what they point to.
  * Threads:   one lock; the writer holds it for a whole transaction, a reader for one request.
  * Errors:    a function that fails (CH_ENOMEM) has changed nothing itself; what the transaction did
@@ -31,6 +32,9 @@ struct memory_version {
 	int64_t number;
 	enum call_status status;
 	int64_t created_s;
+	int64_t accepted_ms;
+	struct id agent;
+	uint64_t seq; /* the how manieth of all */
 	struct ch_bytes *body;
 };
 
@@ -63,6 +67,17 @@ struct memory_delivery {
 	uint64_t tried; /* the how manieth attempt of all the last one was; 0: none */
 };
 
+struct memory_replay {
+	struct ch_list link; /* in replays */
+	struct replay row;
+	int64_t account;
+	struct id from; /* the least id that a delivery of the range can have */
+	size_t at_delivery, stop_delivery; /* in the account's deliveries */
+	size_t at_call, stop_call; /* in call_order */
+	uint64_t stop_version; /* later ones do not count */
+	int64_t next_ms;
+};
+
 /* One step of the transaction that runs; the steps of each noun begin with one, in one allocation. */
 struct memory_undo {
 	struct ch_list link;
@@ -79,14 +94,31 @@ struct memory_space {
 	size_t delivery_count, delivery_cap;
 };
 
+enum memory_account_state { MEMORY_ACCOUNT_LIVE, MEMORY_ACCOUNT_CLOSED, MEMORY_ACCOUNT_GONE };
+
+struct memory_account {
+	struct account account;
+	enum memory_account_state state;
+	bool purge; /* by this transaction, once it is kept */
+};
+
 struct store_memory {
 	struct store base;
 	pthread_mutex_t lock;
 	struct id_gen ids;
 	struct ch_map calls, webhooks, deliveries, spaces;
-	struct account *accounts; /* number n at n - 1 */
+	struct memory_account *accounts; /* number n at n - 1 */
 	size_t account_count, account_cap;
+	struct store_audit *audits; /* number n at n - 1; those removed have account -1 */
+	size_t audit_count, audit_cap;
+	struct store_spent *spent;
+	size_t spent_count, spent_cap;
 	uint64_t attempts_made;
+	uint64_t versions_made;
+	struct memory_call **call_order; /* as they first came */
+	struct memory_call removed_call; /* of account 0: stands in call_order for those that were */
+	size_t call_count, call_cap;
+	struct ch_list replays; /* newest first */
 	struct ch_list undo; /* of the transaction that runs, newest first */
 };
 
@@ -112,7 +144,6 @@ int memory_delivery_change(
 		struct store_memory *m, struct memory_delivery *d, const struct rules_row *row) CH_MUST_USE;
 int memory_attempt_add(struct store_memory *m, struct memory_delivery *d,
 		const struct attempt *a) CH_MUST_USE; /* copies */
-int memory_account_add(struct store_memory *m, const struct account *a) CH_MUST_USE;
 
 struct memory_space *memory_space_of(
 		struct store_memory *m, int64_t account); /* made if need be; NULL: no memory */
@@ -130,6 +161,25 @@ int memory_delivery_copy(const struct delivery *from, bool with_body, struct del
 int memory_attempt_copy(const struct attempt *from, struct attempt *ret) CH_MUST_USE;
 struct rules_row memory_row_of(const struct memory_delivery *d);
 bool memory_has_attempt(const struct memory_delivery *d, const struct id *id);
+
+/* store_memory_accounts.c: as the functions below; a purge is what a transaction leaves to its end, because
+ * then nothing of it can be taken back any more. */
+int memory_account_write(struct store_memory *m, struct store_request *r) CH_MUST_USE;
+int memory_account_read(const struct store_memory *m, struct store_request *r) CH_MUST_USE;
+int memory_audit_add(struct store_memory *m, const struct store_audit *a) CH_MUST_USE;
+bool memory_account_is_closed(const struct store_memory *m, int64_t account);
+int memory_account_purges(const struct store_memory *m, struct store_sweeps *q) CH_MUST_USE;
+void memory_purge(struct store_memory *m);
+void memory_accounts_free(struct store_memory *m);
+int memory_webhook_close(struct store_memory *m, struct memory_webhook *w) CH_MUST_USE; /* deletes it */
+/* store_memory_replays.c: under the lock. */
+int memory_replay_create(struct store_memory *m, struct store_request *r) CH_MUST_USE;
+int memory_replay_cancel(struct store_memory *m, struct store_request *r) CH_MUST_USE;
+int memory_replay_step(struct store_memory *m, struct store_request *r) CH_MUST_USE;
+int memory_replay_get(const struct store_memory *m, struct store_request *r) CH_MUST_USE;
+int memory_replay_list(const struct store_memory *m, struct store_request *r) CH_MUST_USE;
+int memory_replays_running(const struct store_memory *m, struct store_sweeps *q) CH_MUST_USE;
+void memory_replays_free(struct store_memory *m);
 
 /* store_memory_write.c, store_memory_read.c: under the lock. */
 int memory_write_one(

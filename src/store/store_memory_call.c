@@ -1,4 +1,5 @@
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "store/store_memory.h"
 
 struct call_made {
@@ -30,6 +31,8 @@ static void call_made_back(struct store_memory *m, struct memory_undo *undo)
 {
 	struct call_made *u = CH_CONTAINER_OF(undo, struct call_made, undo);
 
+	CH_ASSERT(m->call_order[m->call_count - 1] == u->call);
+	m->call_count--;
 	ch_map_remove(&m->calls, &u->call->node);
 	memory_call_free(u->call);
 }
@@ -41,10 +44,14 @@ int memory_call_add(struct store_memory *m, const struct memory_call_key *key, c
 
 	if (c == NULL || u == NULL)
 		goto fail;
+	if (memory_grow((void **)&m->call_order, &m->call_cap, m->call_count, sizeof(struct memory_call *)) !=
+			0)
+		goto fail;
 	c->key = *key;
 	if (ch_map_insert(&m->calls, &c->node, &c->key, sizeof(c->key)) != 0)
 		goto fail;
 	c->latest = *v;
+	m->call_order[m->call_count++] = c;
 	u->call = c;
 	memory_undo_push(m, &u->undo, call_made_back, NULL);
 	return 0;

@@ -319,6 +319,8 @@ static int sweeps(const struct store_memory *m, struct store_request *r)
 {
 	struct store_sweeps *s = &r->u.sweeps;
 
+	if (memory_account_purges(m, s) != 0)
+		return CH_ENOMEM;
 	if (m->webhooks.len == 0)
 		return 0;
 	s->out.ids = ch_calloc(m->webhooks.len, sizeof(struct id));
@@ -331,21 +333,7 @@ static int sweeps(const struct store_memory *m, struct store_request *r)
 		if (w->task != RULES_TASK_NONE)
 			s->out.ids[s->out.count++] = w->id;
 	}
-	return 0;
-}
-
-static int account_list(const struct store_memory *m, struct store_request *r)
-{
-	struct store_account_list *list = &r->u.account_list;
-
-	if (m->account_count == 0)
-		return 0;
-	list->out.accounts = ch_calloc(m->account_count, sizeof(struct account));
-	if (list->out.accounts == NULL)
-		return CH_ENOMEM;
-	memcpy(list->out.accounts, m->accounts, m->account_count * sizeof(struct account));
-	list->out.count = m->account_count;
-	return 0;
+	return memory_replays_running(m, s);
 }
 
 static int ledger(const struct store_memory *m, struct store_request *r)
@@ -383,8 +371,14 @@ static int read_one(const struct store_memory *m, struct store_request *r)
 		return lanes(m, r);
 	case STORE_SWEEPS:
 		return sweeps(m, r);
+	case STORE_REPLAY_GET:
+		return memory_replay_get(m, r);
+	case STORE_REPLAY_LIST:
+		return memory_replay_list(m, r);
 	case STORE_ACCOUNT_LIST:
-		return account_list(m, r);
+	case STORE_AUDIT_LIST:
+	case STORE_SPENT_LIST:
+		return memory_account_read(m, r);
 	case STORE_LEDGER:
 		return ledger(m, r);
 	default:

@@ -81,6 +81,9 @@ static int store_version(struct store_memory *m, struct store_call_put *put, con
 			.number = decision->version,
 			.status = put->in.facts.status,
 			.created_s = decision->created_s,
+			.accepted_ms = put->in.now_ms,
+			.agent = put->in.facts.agent_id,
+			.seq = ++m->versions_made,
 			.body = ch_bytes_create(put->in.body, put->in.body_len),
 	};
 	int rc;
@@ -103,6 +106,8 @@ static int call_put(struct store_memory *m, struct store_request *r)
 	struct rules_stored stored;
 	struct rules_put decision;
 
+	if (memory_account_is_closed(m, put->in.account))
+		return refuse(r, CH_ENOENT, "the account is deleted");
 	if (call != NULL)
 		stored = (struct rules_stored){call->latest.number, call->latest.status,
 				call->latest.created_s, call->latest.body->data, call->latest.body->len};
@@ -150,6 +155,8 @@ static int webhook_create(struct store_memory *m, struct store_request *r)
 	const struct webhook *in = &r->u.webhook_create.in.webhook;
 	struct webhook *settings;
 
+	if (memory_account_is_closed(m, in->account))
+		return refuse(r, CH_ENOENT, "the account is deleted");
 	if (memory_webhook_find(m, &in->id) != NULL)
 		return refuse(r, CH_EEXIST, "there is a webhook with this id already");
 	if (count_webhooks(m, in->account) >= r->u.webhook_create.in.max_webhooks) {
@@ -208,23 +215,24 @@ static int webhook_update(struct store_memory *m, struct store_request *r)
 			m, w, settings, rules_task_after(w->task, settings, r->u.webhook_update.in.release));
 }
 
-static int webhook_delete(struct store_memory *m, struct store_request *r)
+int memory_webhook_close(struct store_memory *m, struct memory_webhook *w)
 {
-	struct memory_webhook *w = own_webhook(m, r->u.webhook_delete.in.account, &r->u.webhook_delete.in.id);
-	struct webhook *settings;
+	struct webhook *settings = webhook_clone(w->settings);
 
-	if (w == NULL)
-		return refuse(r, CH_ENOENT, "there is no such webhook");
-	settings = webhook_clone(w->settings);
 	if (settings == NULL)
 		return CH_ENOMEM;
 	settings->deleted = true;
-	if (settings->secret_sealed != NULL)
-		ch_wipe(settings->secret_sealed, settings->secret_sealed_len);
-	ch_free(settings->secret_sealed);
-	settings->secret_sealed = NULL;
-	settings->secret_sealed_len = 0;
+	webhook_drop_secrets(settings);
 	return change_settings(m, w, settings, RULES_TASK_FOLLOW);
+}
+
+static int webhook_delete(struct store_memory *m, struct store_request *r)
+{
+	struct memory_webhook *w = own_webhook(m, r->u.webhook_delete.in.account, &r->u.webhook_delete.in.id);
+
+	if (w == NULL)
+		return refuse(r, CH_ENOENT, "there is no such webhook");
+	return memory_webhook_close(m, w);
 }
 
 /* The next row that the sweep moves; NULL: none is left. */
@@ -311,20 +319,6 @@ static int resend(struct store_memory *m, struct store_request *r)
 	return memory_delivery_copy(&d->row, false, &q->out.delivery);
 }
 
-static int account_create(struct store_memory *m, struct store_request *r)
-{
-	const struct account *in = &r->u.account_create.in.account;
-
-	for (size_t i = 0; i < m->account_count; i++) {
-		if (strcmp(m->accounts[i].id, in->id) == 0)
-			return refuse(r, CH_EEXIST, "there is an account with this id already");
-	}
-	if (memory_account_add(m, in) != 0)
-		return CH_ENOMEM;
-	r->u.account_create.out.number = m->accounts[m->account_count - 1].number;
-	return 0;
-}
-
 int memory_write_one(struct store_memory *m, struct store_request *r)
 {
 	r->result = 0;
@@ -343,8 +337,19 @@ int memory_write_one(struct store_memory *m, struct store_request *r)
 		return attempt_write(m, r);
 	case STORE_RESEND:
 		return resend(m, r);
+	case STORE_REPLAY_CREATE:
+		return memory_replay_create(m, r);
+	case STORE_REPLAY_CANCEL:
+		return memory_replay_cancel(m, r);
+	case STORE_REPLAY_STEP:
+		return memory_replay_step(m, r);
 	case STORE_ACCOUNT_CREATE:
-		return account_create(m, r);
+	case STORE_ACCOUNT_UPDATE:
+	case STORE_ACCOUNT_DELETE:
+	case STORE_ACCOUNT_SWEEP:
+	case STORE_AUDIT_ADD:
+	case STORE_SPEND:
+		return memory_account_write(m, r);
 	default:
 		CH_UNREACHABLE();
 	}

@@ -92,7 +92,7 @@ static int read_marks(struct store_sqlite *s, struct ch_err *err)
 
 	if (rc != 0)
 		return rc;
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 6; i++) {
 		if (!has_row || !sq_is_sane(sq_int(c, SQ_MARKS, i)))
 			rc = sq_damaged("its marks are missing", err);
 	}
@@ -102,6 +102,8 @@ static int read_marks(struct store_sqlite *s, struct ch_err *err)
 				.next_attempt = sq_int(c, SQ_MARKS, 1) + 1,
 				.next_webhook = sq_int(c, SQ_MARKS, 2) + 1,
 				.id_ahead_ms = sq_int(c, SQ_MARKS, 3),
+				.last_call = sq_int(c, SQ_MARKS, 4),
+				.last_attempt = sq_int(c, SQ_MARKS, 5),
 		};
 	sq_reset(c, SQ_MARKS);
 	return rc;
@@ -116,6 +118,8 @@ static int load(struct store_sqlite *s, struct ch_err *err)
 	if (s->hooks.is_loaded)
 		return 0;
 	rc = sq_hooks_load(&s->hooks, &s->conn, &last_key, err);
+	if (rc == 0)
+		rc = sq_closed_load(s, err);
 	if (rc == 0)
 		rc = read_marks(s, err);
 	if (rc == 0 && last_key >> 12 > LAST_ID_MAX_MS)
@@ -149,8 +153,25 @@ static int apply(struct store_sqlite *s, struct store_request *r, struct ch_err 
 		return sq_attempt(s, r, err);
 	case STORE_RESEND:
 		return sq_resend(s, r, err);
+	case STORE_REPLAY_CREATE:
+		return sq_replay_create(s, r, err);
+	case STORE_REPLAY_CANCEL:
+		return sq_replay_cancel(s, r, err);
+	case STORE_REPLAY_STEP:
+		return sq_replay_step(s, r, err);
 	case STORE_ACCOUNT_CREATE:
 		return sq_account_create(s, r, err);
+	case STORE_ACCOUNT_UPDATE:
+		return sq_account_update(s, r, err);
+	case STORE_ACCOUNT_DELETE:
+		return sq_account_delete(s, r, err);
+	case STORE_ACCOUNT_SWEEP:
+		return sq_account_sweep(s, r, err);
+	case STORE_AUDIT_ADD:
+		CH_ASSERT(r->audit != NULL);
+		return 0;
+	case STORE_SPEND:
+		return sq_spend(s, r, err);
 	default:
 		CH_UNREACHABLE();
 	}
@@ -158,9 +179,13 @@ static int apply(struct store_sqlite *s, struct store_request *r, struct ch_err 
 
 static int write_marks(struct store_sqlite *s, struct ch_err *err)
 {
-	if (s->marks.id_ahead_ms == s->committed.id_ahead_ms)
+	if (s->marks.id_ahead_ms == s->committed.id_ahead_ms &&
+			s->marks.last_call == s->committed.last_call &&
+			s->marks.last_attempt == s->committed.last_attempt)
 		return 0;
 	sq_bind_int(&s->conn, SQ_MARK_SET, 1, s->marks.id_ahead_ms);
+	sq_bind_int(&s->conn, SQ_MARK_SET, 2, s->marks.last_call);
+	sq_bind_int(&s->conn, SQ_MARK_SET, 3, s->marks.last_attempt);
 	return sq_run(&s->conn, SQ_MARK_SET, "store the marks", err);
 }
 
@@ -172,6 +197,8 @@ static int transact(
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		CH_ASSERT(store_kind_is_write(requests[i]->kind));
 		rc = apply(s, requests[i], err);
+		if (rc == 0 && requests[i]->result == 0 && requests[i]->audit != NULL)
+			rc = sq_audit_write(s, requests[i]->audit, err);
 		CH_CRASH_POINT(commit_half);
 	}
 	if (rc == 0)
@@ -265,6 +292,7 @@ static void sqlite_close(struct store *base)
 	if (s->conn.db != NULL)
 		sq_conn_close(&s->conn);
 	sq_hooks_fini(&s->hooks);
+	ch_free(s->closed.numbers);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	ch_free(s->path);

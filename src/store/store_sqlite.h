@@ -2,8 +2,8 @@
  *
  * Role:      store_sqlite.c opens, commits and closes; _file.c locks and migrates; _conn.c knows the
  *            statements; _hooks.c keeps the webhooks in memory; _put.c, _webhooks.c, _attempts.c,
- *            _resend.c and _accounts.c serve the writes; _read.c, _deliveries.c, _probe.c and _list.c
- *            the reads.
+ *            _resend.c, _replays.c, _accounts.c, _purge.c and _audit.c serve the writes; _read.c,
+ *            _deliveries.c, _probe.c and _list.c the reads.
  * Ownership: struct store_sqlite owns the lock, the writer's connection and the webhooks in memory. A
  *            reader owns its connection. Statements live as long as their connection.
  * Threads:   as store/store.h says; the writer's connection and the webhooks belong to the writer.
@@ -36,6 +36,16 @@ enum sq_stmt {
 	SQ_SWEEP_PARKED,
 	SQ_RELEASE,
 	SQ_DELIVERY_RESEND,
+	SQ_REPLAY_INSERT,
+	SQ_REPLAY_BOUND,
+	SQ_REPLAY_READ,
+	SQ_REPLAY_SET,
+	SQ_REPLAY_ROWS,
+	SQ_REPLAY_CALLS,
+	SQ_REPLAY_SERVED,
+	SQ_REPLAY_LIST,
+	SQ_REPLAY_RUNNING,
+	SQ_CALL_WIDEN,
 	SQ_HAS_PENDING,
 	SQ_HAS_PARKED,
 	SQ_ATTEMPT_INSERT,
@@ -61,6 +71,23 @@ enum sq_stmt {
 	SQ_MARK_SET,
 	SQ_ACCOUNT_INSERT,
 	SQ_ACCOUNT_ALL,
+	SQ_ACCOUNT_SET,
+	SQ_ACCOUNT_DELETE,
+	SQ_ACCOUNT_CLOSED,
+	SQ_ACCOUNT_PURGES,
+	SQ_PURGE_WAITS,
+	SQ_PURGE_NEXT,
+	SQ_PURGE_DELIVERY,
+	SQ_PURGE_ATTEMPT,
+	SQ_PURGE_CALLS,
+	SQ_PURGE_AUDIT,
+	SQ_PURGE_HOOKS,
+	SQ_PURGE_DONE,
+	SQ_AUDIT_INSERT,
+	SQ_AUDIT_LIST,
+	SQ_SPENT_INSERT,
+	SQ_SPENT_FORGET,
+	SQ_SPENT_ALL,
 	SQ_HOOK_NUMBER,
 	SQ_CLAIM_DUE,
 	SQ_CLAIM_LATER,
@@ -125,6 +152,7 @@ struct sq_marks {
 	int64_t next_attempt;
 	int64_t next_webhook;
 	int64_t id_ahead_ms;
+	int64_t last_call, last_attempt; /* that were removed; as in the table */
 };
 
 /* Randomness fetched in larger pieces: the system's costs the same for 8 bytes as for 256. */
@@ -134,6 +162,12 @@ struct sq_rand {
 	size_t used; /* of bytes; all of them at the start */
 };
 
+/* Accounts that were deleted: nothing new may come for them. */
+struct sq_closed {
+	int64_t *numbers; /* ascending */
+	size_t count, cap;
+};
+
 struct store_sqlite {
 	struct store base;
 	struct sq_conn conn;
@@ -141,6 +175,7 @@ struct store_sqlite {
 	int lock_fd;
 	struct sq_rand rand;
 	struct sq_hooks hooks;
+	struct sq_closed closed; /* loaded with hooks */
 	struct sq_marks marks;
 	struct sq_marks committed;
 	struct id_gen ids;
@@ -226,10 +261,22 @@ int sq_put(struct store_sqlite *s, struct store_request *r, struct ch_err *err) 
 int sq_webhook_create(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_webhook_update(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_webhook_delete(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_hook_delete(struct store_sqlite *s, struct sq_hook *hook, struct ch_err *err) CH_MUST_USE;
 int sq_webhook_sweep(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_attempt(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_resend(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_replay_create(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_replay_cancel(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_replay_step(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_account_create(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_account_update(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_account_delete(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_account_sweep(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_spend(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+/* What hangs on a request that has succeeded. */
+int sq_audit_write(struct store_sqlite *s, const struct store_audit *a, struct ch_err *err) CH_MUST_USE;
+int sq_closed_load(struct store_sqlite *s, struct ch_err *err) CH_MUST_USE;
+bool sq_is_closed(const struct store_sqlite *s, int64_t account);
 int sq_ledgers_write(struct store_sqlite *s, struct ch_err *err) CH_MUST_USE;
 
 /* The reads; each gives what becomes the request's result. */
@@ -242,11 +289,18 @@ int sq_claim(struct sq_conn *c, struct store_claim *q, struct ch_err *err) CH_MU
 int sq_probe(struct sq_conn *c, struct store_probe *q, struct ch_err *err) CH_MUST_USE;
 int sq_lanes(struct sq_conn *c, struct store_lanes *q, struct ch_err *err) CH_MUST_USE;
 int sq_sweeps(struct sq_conn *c, struct store_sweeps *q, struct ch_err *err) CH_MUST_USE;
+int sq_replay_get(struct sq_conn *c, struct store_replay_get *q, struct ch_err *err) CH_MUST_USE;
+int sq_replay_list(struct sq_conn *c, struct store_replay_list *q, struct ch_err *err) CH_MUST_USE;
 int sq_account_list(struct sq_conn *c, struct store_account_list *q, struct ch_err *err) CH_MUST_USE;
+int sq_audit_list(struct sq_conn *c, struct store_audit_list *q, struct ch_err *err) CH_MUST_USE;
+int sq_spent_list(struct sq_conn *c, struct store_spent_list *q, struct ch_err *err) CH_MUST_USE;
+int sq_account_purges(struct sq_conn *c, struct store_sweeps *q, struct ch_err *err) CH_MUST_USE;
 int sq_ledger(struct sq_conn *c, struct store_ledger *q, struct ch_err *err) CH_MUST_USE;
 void sq_read_one(struct sq_conn *c, struct store_request *r); /* in a snapshot of its own */
 
 /* Shared between them. */
+struct id sq_next_id(struct store_sqlite *s, int64_t now_ms); /* for a delivery that is made now */
+int sq_replays_running(struct sq_conn *c, struct store_sweeps *q, struct ch_err *err) CH_MUST_USE;
 struct sq_hook_row {
 	int64_t number;
 	enum rules_task task;

@@ -115,6 +115,20 @@ static int check_lost_rows(struct fsck *f)
 
 /* ---- accounts ---- */
 
+/* As the column state of the table has them. */
+enum { ACCOUNT_LIVE, ACCOUNT_CLOSED, ACCOUNT_GONE };
+
+static void check_account_state(struct fsck *f, const char *where)
+{
+	int64_t state = fsck_int(f, FSCK_ACCOUNTS, 4);
+
+	f->is_account_deleted = state != ACCOUNT_LIVE;
+	if (state < ACCOUNT_LIVE || state > ACCOUNT_GONE)
+		fsck_finding(f, where, "its state can't be");
+	else if (state == ACCOUNT_CLOSED)
+		f->sink->note(f->sink->ctx, where, "it is deleted, and not all of its rows are removed yet");
+}
+
 static int check_account(struct fsck *f)
 {
 	char id[ACCOUNT_ID_MAX + 1], where[FSCK_WHERE_MAX];
@@ -125,7 +139,8 @@ static int check_account(struct fsck *f)
 
 	snprintf(id, sizeof(id), "%s", text == NULL ? "" : (const char *)text);
 	snprintf(where, sizeof(where), "account number %lld", (long long)number);
-	if (account_id_check(id, strlen(id)) != 0)
+	check_account_state(f, where);
+	if (fsck_int(f, FSCK_ACCOUNTS, 4) != ACCOUNT_GONE && account_id_check(id, strlen(id)) != 0)
 		fsck_finding(f, where, "its id can't be");
 	for (int i = 0; i < ACCOUNT_KEYS; i++) {
 		if (fsck_int(f, FSCK_ACCOUNTS, 2 + i) != CH_SHA256_BYTES)

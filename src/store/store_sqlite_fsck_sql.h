@@ -25,8 +25,8 @@ static const char *const fsck_sqls[FSCK_STMT_COUNT] = {
 				"counts' "
 				"FROM ledger WHERE webhook NOT IN (SELECT number FROM webhook)",
 		[FSCK_ATTEMPT_COUNT] = "SELECT count(*) FROM attempt",
-		[FSCK_ACCOUNTS] = "SELECT number, id, length(key1), length(key2) FROM account ORDER BY "
-				  "number",
+		[FSCK_ACCOUNTS] = "SELECT number, id, length(key1), length(key2), state FROM account ORDER "
+				  "BY number",
 		[FSCK_VERSIONS] =
 				"SELECT v.seq, v.account, v.call_id, v.n, v.status, v.agent, v.accepted_ms, "
 				"v.first_delivery, v.last_delivery, v.body, a.number "
@@ -42,7 +42,8 @@ static const char *const fsck_sqls[FSCK_STMT_COUNT] = {
 			       "length(w.secret), length(w.url), l.webhook, l.accepted, l.pending, "
 			       "l.delivered, "
 			       "l.failed, l.parked, l.canceled, l.quiet_until_ms, l.streak_since_ms, "
-			       "l.streak_attempts, length(l.streak_delivery) FROM webhook w LEFT JOIN "
+			       "l.streak_attempts, length(l.streak_delivery), length(w.next_secret), "
+			       "w.rotation_started_ms, w.rotation_ends_ms FROM webhook w LEFT JOIN "
 			       "ledger l "
 			       "ON l.webhook = w.number WHERE w.account = ?1 ORDER BY w.number",
 		[FSCK_DELIVERIES] = "SELECT d.key, d.id, d.state, d.tries, d.attempts, d.last_attempt, "

@@ -17,7 +17,10 @@ enum {
 	COL_QUIET = COL_ACCEPTED + 6,
 	COL_STREAK_SINCE,
 	COL_STREAK_ATTEMPTS,
-	COL_STREAK_DELIVERY
+	COL_STREAK_DELIVERY,
+	COL_NEXT,
+	COL_STARTED,
+	COL_ENDS
 };
 
 static void name(struct fsck *f, char where[FSCK_WHERE_MAX])
@@ -56,19 +59,35 @@ static void check_settings(struct fsck *f, const char *where)
 	webhook_fini(&w);
 }
 
+static void check_secrets(struct fsck *f, const char *where, bool is_deleted)
+{
+	bool has_secret = !fsck_is_null(f, FSCK_HOOKS, COL_SECRET);
+	bool has_next = !fsck_is_null(f, FSCK_HOOKS, COL_NEXT);
+	int64_t started_ms = fsck_int(f, FSCK_HOOKS, COL_STARTED);
+	int64_t ends_ms = fsck_int(f, FSCK_HOOKS, COL_ENDS);
+
+	if (is_deleted && (has_secret || has_next))
+		fsck_finding(f, where, "it was deleted, but its secret is still there");
+	if (has_secret && fsck_int(f, FSCK_HOOKS, COL_SECRET) <= CH_SEAL_EXTRA_BYTES)
+		fsck_finding(f, where, "its sealed secret is too short");
+	if (has_next && fsck_int(f, FSCK_HOOKS, COL_NEXT) <= CH_SEAL_EXTRA_BYTES)
+		fsck_finding(f, where, "its sealed next secret is too short");
+	if (has_next && !has_secret)
+		fsck_finding(f, where, "it has a next secret, but none before it");
+	if (has_next ? !sq_is_sane(started_ms) || !sq_is_sane(ends_ms) || ends_ms < started_ms
+		     : started_ms != 0 || ends_ms != 0)
+		fsck_finding(f, where, "the times of its secret's rotation can't be");
+}
+
 static void check_row(struct fsck *f, const char *where)
 {
 	bool is_deleted = fsck_int(f, FSCK_HOOKS, COL_DELETED) != 0;
-	int64_t secret = fsck_int(f, FSCK_HOOKS, COL_SECRET);
 
 	if (!is_switch(fsck_int(f, FSCK_HOOKS, COL_ENABLED)) ||
 			!is_switch(fsck_int(f, FSCK_HOOKS, COL_DELETED)) ||
 			fsck_int(f, FSCK_HOOKS, COL_REVISION) < 1)
 		fsck_finding(f, where, "its switches can't be");
-	if (is_deleted && !fsck_is_null(f, FSCK_HOOKS, COL_SECRET))
-		fsck_finding(f, where, "it was deleted, but its secret is still there");
-	if (!fsck_is_null(f, FSCK_HOOKS, COL_SECRET) && secret <= CH_SEAL_EXTRA_BYTES)
-		fsck_finding(f, where, "its sealed secret is too short");
+	check_secrets(f, where, is_deleted);
 	if (!is_deleted)
 		check_settings(f, where);
 }
@@ -111,18 +130,19 @@ static void check_switch(struct fsck *f, const char *where, const struct ledger 
 				(long long)rows->parked);
 }
 
-/* Nothing is purged yet: what is kept and what the rows say is the same. */
+/* Rows go only with their account: else what is kept and what the rows say is the same. */
 static void check_count(struct fsck *f, const char *where, const char *what, int64_t kept, int64_t rows)
 {
-	if (kept != rows)
+	if (f->is_account_deleted ? kept < rows : kept != rows)
 		fsck_finding(f, where, "its ledger says %lld %s, its rows say %lld", (long long)kept, what,
 				(long long)rows);
 }
 
-static void check_ledger(struct fsck *f, const char *where, const struct ledger *rows)
+/* rows becomes what is kept where rows may be gone. */
+static void check_ledger(struct fsck *f, const char *where, struct ledger *rows)
 {
-	const int64_t *of_rows[] = {&rows->accepted, &rows->pending, &rows->delivered, &rows->failed,
-			&rows->parked, &rows->canceled};
+	int64_t *of_rows[] = {&rows->accepted, &rows->pending, &rows->delivered, &rows->failed, &rows->parked,
+			&rows->canceled};
 	static const char *const words[] = {
 			"accepted", "pending", "delivered", "failed", "parked", "canceled"};
 	int64_t kept[6];
@@ -134,6 +154,8 @@ static void check_ledger(struct fsck *f, const char *where, const struct ledger 
 	for (int i = 0; i < 6; i++) {
 		kept[i] = fsck_int(f, FSCK_HOOKS, COL_ACCEPTED + i);
 		check_count(f, where, words[i], kept[i], *of_rows[i]);
+		if (f->is_account_deleted)
+			*of_rows[i] = kept[i];
 	}
 	if (kept[0] != kept[1] + kept[2] + kept[3] + kept[4] + kept[5])
 		fsck_finding(f, where, "its ledger does not add up");

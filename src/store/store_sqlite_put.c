@@ -29,7 +29,7 @@ static void news_fini(struct news *n)
  * the time of an id is never before created_ms, and how far it was ever after is kept, which bounds what a
  * list by time has to look at. Rounded up to a power of two, or a busy hour would write it again and
  * again. */
-static struct id next_id(struct store_sqlite *s, int64_t now_ms)
+struct id sq_next_id(struct store_sqlite *s, int64_t now_ms)
 {
 	struct id id;
 	int64_t ahead_ms;
@@ -60,7 +60,7 @@ static int make_news(struct store_sqlite *s, const struct store_call_put *put,
 
 		if (!webhook_wants(w, put->in.facts.status, &put->in.facts.agent_id))
 			continue;
-		struct id id = next_id(s, put->in.now_ms);
+		struct id id = sq_next_id(s, put->in.now_ms);
 		if (rules_delivery_make(put, decision, w, &id, body, &n.rows[n.count]) != 0)
 			goto fail;
 		n.hooks[n.count++] = g->hooks[i];
@@ -245,6 +245,10 @@ int sq_put(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
 	bool is_inserted = false;
 	int rc;
 
+	if (sq_is_closed(s, put->in.account)) {
+		r->result = ch_err_set(&r->err, CH_ENOENT, "the account is deleted");
+		return 0;
+	}
 	if (put->in.if_match_any || put->in.if_match_count > 0)
 		return put_known(s, r, err);
 	rc = rules_put_decide(put, NULL, &decision, &r->err);

@@ -114,7 +114,9 @@ int sq_sweeps(struct sq_conn *c, struct store_sweeps *q, struct ch_err *err)
 			q->out.count++;
 	}
 	sq_reset(c, SQ_HOOK_SWEEPS);
-	return rc;
+	if (rc == 0)
+		rc = sq_account_purges(c, q, err);
+	return rc == 0 ? sq_replays_running(c, q, err) : rc;
 }
 
 static int serve(struct sq_conn *c, struct store_request *r)
@@ -138,8 +140,16 @@ static int serve(struct sq_conn *c, struct store_request *r)
 		return sq_lanes(c, &r->u.lanes, &r->err);
 	case STORE_SWEEPS:
 		return sq_sweeps(c, &r->u.sweeps, &r->err);
+	case STORE_REPLAY_GET:
+		return sq_replay_get(c, &r->u.replay_get, &r->err);
+	case STORE_REPLAY_LIST:
+		return sq_replay_list(c, &r->u.replay_list, &r->err);
 	case STORE_ACCOUNT_LIST:
 		return sq_account_list(c, &r->u.account_list, &r->err);
+	case STORE_AUDIT_LIST:
+		return sq_audit_list(c, &r->u.audit_list, &r->err);
+	case STORE_SPENT_LIST:
+		return sq_spent_list(c, &r->u.spent_list, &r->err);
 	case STORE_LEDGER:
 		return sq_ledger(c, &r->u.ledger, &r->err);
 	default:

@@ -21,7 +21,7 @@ struct sq_sql {
 	"w.secret, w.created_ms, w.deleted, w.sweep, "                                                       \
 	"l.accepted, l.pending, l.delivered, l.failed, l.parked, l.canceled, "                               \
 	"l.quiet_until_ms, l.quiet_status, l.streak_since_ms, l.streak_attempts, l.streak_delivery, "        \
-	"l.streak_others, "
+	"l.streak_others, w.next_secret, w.rotation_started_ms, w.rotation_ends_ms, "
 #define HOOK_TABLES " FROM webhook w JOIN ledger l ON l.webhook = w.number "
 
 /* Without its last part, which is always true, SQLite takes all of the index from state 3 on: it would walk
@@ -35,6 +35,12 @@ struct sq_sql {
 #define LIST_WHERE                                                                                           \
 	"WHERE webhook = ?1 AND key BETWEEN ?2 AND ?3 AND id < ?4 AND created_ms BETWEEN ?5 AND ?6 "
 #define LIST_ORDER " ORDER BY key DESC LIMIT ?8"
+
+#define REPLAY_COLUMNS                                                                                       \
+	"SELECT p.number, p.id, w.id, w.account, w.enabled, w.deleted, p.state, p.from_ms, p.to_ms, "        \
+	"p.statuses, p.states, p.missing, p.rate, p.created_ms, p.finished_ms, p.reason, p.examined, "       \
+	"p.resent, p.made, p.skipped, p.at_key, p.stop_key, p.at_seq, p.stop_seq, p.next_ms, w.number "      \
+	"FROM replay p JOIN webhook w ON w.number = p.webhook "
 
 static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 		[SQ_BEGIN] = {"BEGIN IMMEDIATE", SQ_WRITER},
@@ -91,6 +97,42 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 		[SQ_DELIVERY_RESEND] = {"UPDATE delivery SET state = ?3, round = ?4, delivered_before = ?5, "
 					"tries = ?6, at_ms = ?7, reason = ?8 WHERE webhook = ?1 AND key = ?2",
 				SQ_WRITER},
+		[SQ_REPLAY_INSERT] =
+				{"INSERT INTO replay (id, webhook, state, from_ms, to_ms, statuses, states, "
+				 "missing, rate, created_ms, finished_ms, at_key, stop_key, at_seq, "
+				 "stop_seq, next_ms, examined, resent, made, skipped) VALUES (?1, ?2, 0, ?3, "
+				 "?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11, 0, ?12, 0, 0, 0, 0, 0) "
+				 "ON CONFLICT DO NOTHING",
+						SQ_WRITER},
+		[SQ_REPLAY_BOUND] = {"SELECT coalesce(max(key), 0) FROM delivery WHERE webhook = ?1",
+				SQ_WRITER},
+		[SQ_REPLAY_READ] = {REPLAY_COLUMNS "WHERE p.id = ?1", SQ_BOTH},
+		[SQ_REPLAY_SET] =
+				{"UPDATE replay SET state = ?2, finished_ms = ?3, reason = ?4, at_key = ?5, "
+				 "at_seq = ?6, next_ms = ?7, examined = ?8, resent = ?9, made = ?10, "
+				 "skipped = ?11 WHERE number = ?1",
+						SQ_WRITER},
+		[SQ_REPLAY_ROWS] = {"SELECT d.key, d.state, d.created_ms, c.status, length(c.body), d.round, "
+				    "d.delivered_before FROM delivery d CROSS JOIN call_version c "
+				    "ON c.seq = d.call WHERE d.webhook = ?1 AND d.key > ?2 AND d.key <= ?3 "
+				    "ORDER BY d.key LIMIT ?4",
+				SQ_WRITER},
+		[SQ_REPLAY_CALLS] = {"SELECT seq, status, accepted_ms, agent, call_id, "
+				     "account = ?4 AND length(body) > 0, account = ?4 FROM call_version "
+				     "WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
+				SQ_WRITER},
+		[SQ_REPLAY_SERVED] = {"SELECT 1 FROM call_version c WHERE c.account = ?2 AND c.call_id = ?3 "
+				      "AND (c.seq > ?4 OR EXISTS (SELECT 1 FROM delivery d "
+				      "WHERE d.webhook = ?1 AND d.key BETWEEN c.first_delivery AND "
+				      "c.last_delivery AND d.call = c.seq)) LIMIT 1",
+				SQ_WRITER},
+		[SQ_REPLAY_LIST] = {REPLAY_COLUMNS "WHERE w.account = ?1 AND (?2 IS NULL OR w.id = ?2) "
+						   "ORDER BY p.number DESC LIMIT 100",
+				SQ_READER},
+		[SQ_REPLAY_RUNNING] = {"SELECT id FROM replay WHERE state = 0 ORDER BY number", SQ_READER},
+		[SQ_CALL_WIDEN] = {"UPDATE call_version SET first_delivery = coalesce(first_delivery, ?2), "
+				   "last_delivery = ?2 WHERE seq = ?1",
+				SQ_WRITER},
 		[SQ_HAS_PENDING] = {"SELECT 1 FROM delivery INDEXED BY delivery_due "
 				    "WHERE webhook = ?1 AND state = 0 LIMIT 1",
 				SQ_WRITER},
@@ -118,19 +160,22 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 						SQ_READER},
 
 		[SQ_HOOK_INSERT] = {"INSERT INTO webhook (number, id, account, revision, url, name, enabled, "
-				    "disabled_reason, settings, secret, created_ms, deleted, sweep) "
-				    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?12)",
+				    "disabled_reason, settings, secret, created_ms, deleted, sweep, "
+				    "next_secret, rotation_started_ms, rotation_ends_ms) "
+				    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?12, ?13, ?14, "
+				    "?15)",
 				SQ_WRITER},
 		[SQ_HOOK_UPDATE] = {"UPDATE webhook SET id = ?2, account = ?3, revision = ?4, url = ?5, name "
 				    "= ?6, "
 				    "enabled = ?7, disabled_reason = ?8, settings = ?9, secret = ?10, "
 				    "created_ms = ?11, "
-				    "sweep = ?12 WHERE number = ?1",
+				    "sweep = ?12, next_secret = ?13, rotation_started_ms = ?14, "
+				    "rotation_ends_ms = ?15 WHERE number = ?1",
 				SQ_WRITER},
-		[SQ_HOOK_DELETE] =
-				{"UPDATE webhook SET deleted = 1, sweep = 1, secret = NULL, settings = '{}', "
-				 "revision = revision + 1 WHERE number = ?1",
-						SQ_WRITER},
+		[SQ_HOOK_DELETE] = {"UPDATE webhook SET deleted = 1, sweep = 1, secret = NULL, next_secret = "
+				    "NULL, rotation_started_ms = 0, rotation_ends_ms = 0, settings = '{}', "
+				    "revision = revision + 1 WHERE number = ?1",
+				SQ_WRITER},
 		[SQ_HOOK_SWEPT] = {"UPDATE webhook SET sweep = 0 WHERE number = ?1", SQ_WRITER},
 		[SQ_HOOK_ALL] = {"SELECT " HOOK_COLUMNS "0" HOOK_TABLES "WHERE w.deleted = 0 OR w.sweep <> 0",
 				SQ_WRITER},
@@ -172,18 +217,75 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				   "coalesce(sum(l.parked), 0), coalesce(sum(l.canceled), 0)" HOOK_TABLES
 				   "WHERE ?1 = 0 OR w.account = ?1",
 				SQ_READER},
-		[SQ_MARKS] = {"SELECT coalesce((SELECT max(seq) FROM call_version), 0), "
-			      "coalesce((SELECT max(number) FROM attempt), 0), "
-			      "coalesce((SELECT max(number) FROM webhook), 0), id_ahead_ms FROM mark",
+		[SQ_MARKS] = {"SELECT max(coalesce((SELECT max(seq) FROM call_version), 0), last_call), "
+			      "max(coalesce((SELECT max(number) FROM attempt), 0), last_attempt), "
+			      "coalesce((SELECT max(number) FROM webhook), 0), id_ahead_ms, last_call, "
+			      "last_attempt FROM mark",
 				SQ_BOTH},
-		[SQ_MARK_SET] = {"UPDATE mark SET id_ahead_ms = ?1", SQ_WRITER},
+		[SQ_MARK_SET] = {"UPDATE mark SET id_ahead_ms = ?1, last_call = ?2, last_attempt = ?3",
+				SQ_WRITER},
 
 		[SQ_ACCOUNT_INSERT] =
-				{"INSERT INTO account (id, key1, key2, created_ms) VALUES (?1, ?2, ?3, ?4) "
-				 "ON CONFLICT DO NOTHING",
+				{"INSERT INTO account (id, key1, key2, created_ms, name, events_url, "
+				 "events_secret) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
 						SQ_WRITER},
-		[SQ_ACCOUNT_ALL] = {"SELECT number, id, key1, key2, created_ms FROM account ORDER BY number",
+		[SQ_ACCOUNT_ALL] = {"SELECT number, id, key1, key2, created_ms, name, key1_ms, key2_ms, "
+				    "events_url, events_secret FROM account WHERE state = 0 ORDER BY number",
 				SQ_READER},
+		[SQ_ACCOUNT_SET] =
+				{"UPDATE account SET key1 = coalesce(?3, key1), key2 = coalesce(?4, key2), "
+				 "key1_ms = iif(?3 IS NULL, key1_ms, ?2), "
+				 "key2_ms = iif(?4 IS NULL, key2_ms, ?2), "
+				 "events_url = iif(?5, ?6, events_url), "
+				 "events_secret = iif(?5, ?7, events_secret) WHERE number = ?1 AND state = 0",
+						SQ_WRITER},
+		[SQ_ACCOUNT_DELETE] =
+				{"UPDATE account SET state = 1, key1 = zeroblob(32), key2 = zeroblob(32), "
+				 "name = '', events_url = NULL, events_secret = NULL "
+				 "WHERE number = ?1 AND state = 0",
+						SQ_WRITER},
+		[SQ_ACCOUNT_CLOSED] = {"SELECT number FROM account WHERE state <> 0 ORDER BY number",
+				SQ_WRITER},
+		[SQ_ACCOUNT_PURGES] =
+				{"SELECT number FROM account a WHERE state = 1 AND NOT EXISTS (SELECT 1 "
+				 "FROM webhook w WHERE w.account = a.number AND w.sweep <> 0) "
+				 "ORDER BY number",
+						SQ_READER},
+		[SQ_PURGE_WAITS] = {"SELECT 1 FROM webhook WHERE account = ?1 AND sweep <> 0 LIMIT 1",
+				SQ_WRITER},
+		[SQ_PURGE_NEXT] = {"SELECT d.webhook, d.key, d.last_attempt FROM webhook w CROSS JOIN "
+				   "delivery d ON d.webhook = w.number WHERE w.account = ?1 AND w.number >= "
+				   "?2 ORDER BY w.number LIMIT 1",
+				SQ_WRITER},
+		[SQ_PURGE_DELIVERY] = {"DELETE FROM delivery WHERE webhook = ?1 AND key = ?2", SQ_WRITER},
+		[SQ_PURGE_ATTEMPT] = {"DELETE FROM attempt WHERE number = ?1 AND delivery = ?2 "
+				      "RETURNING previous",
+				SQ_WRITER},
+		[SQ_PURGE_CALLS] = {"DELETE FROM call_version WHERE seq IN (SELECT seq FROM call_version "
+				    "WHERE account = ?1 LIMIT ?2)",
+				SQ_WRITER},
+		[SQ_PURGE_AUDIT] = {"DELETE FROM audit WHERE number IN (SELECT number FROM audit "
+				    "WHERE account = ?1 LIMIT ?2)",
+				SQ_WRITER},
+		[SQ_PURGE_HOOKS] = {"UPDATE webhook SET url = '', name = '', disabled_reason = NULL "
+				    "WHERE account = ?1",
+				SQ_WRITER},
+		[SQ_PURGE_DONE] = {"UPDATE account SET state = 2, id = '~' || number WHERE number = ?1",
+				SQ_WRITER},
+
+		[SQ_AUDIT_INSERT] =
+				{"INSERT INTO audit (account, at_ms, actor, address, action, target_kind, "
+				 "target_id, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+						SQ_WRITER},
+		[SQ_AUDIT_LIST] = {"SELECT number, at_ms, actor, address, action, target_kind, target_id, "
+				   "detail FROM audit WHERE account = ?1 AND number < ?2 "
+				   "ORDER BY number DESC LIMIT ?3",
+				SQ_READER},
+		[SQ_SPENT_INSERT] =
+				{"INSERT INTO spent (id, until_ms) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+						SQ_WRITER},
+		[SQ_SPENT_FORGET] = {"DELETE FROM spent WHERE until_ms < ?1", SQ_WRITER},
+		[SQ_SPENT_ALL] = {"SELECT id, until_ms FROM spent ORDER BY id", SQ_READER},
 
 		[SQ_HOOK_NUMBER] = {"SELECT number FROM webhook WHERE id = ?1", SQ_READER},
 		[SQ_CLAIM_DUE] = {"SELECT key FROM delivery INDEXED BY delivery_due "

@@ -38,6 +38,9 @@ static int write_row(struct sq_conn *c, enum sq_stmt which, int64_t number, cons
 	sq_bind_blob(c, which, 10, w->secret_sealed, w->secret_sealed_len);
 	sq_bind_int(c, which, 11, w->created_ms);
 	sq_bind_int(c, which, 12, (int64_t)task);
+	sq_bind_blob(c, which, 13, w->next_sealed, w->next_sealed_len);
+	sq_bind_int(c, which, 14, w->rotation_started_ms);
+	sq_bind_int(c, which, 15, w->rotation_ends_ms);
 	rc = sq_run(c, which, doing_webhook, err);
 	ch_buf_fini(&settings);
 	return rc;
@@ -82,6 +85,8 @@ int sq_webhook_create(struct store_sqlite *s, struct store_request *r, struct ch
 
 	if (rc != 0)
 		return rc;
+	if (sq_is_closed(s, in->account))
+		return refuse(r, CH_ENOENT, "the account is deleted");
 	if (taken != NULL)
 		return refuse(r, CH_EEXIST, "there is a webhook with this id already");
 	if ((int64_t)count >= r->u.webhook_create.in.max_webhooks) {
@@ -147,13 +152,10 @@ int sq_webhook_update(struct store_sqlite *s, struct store_request *r, struct ch
 	return rc;
 }
 
-int sq_webhook_delete(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
+int sq_hook_delete(struct store_sqlite *s, struct sq_hook *hook, struct ch_err *err)
 {
-	struct sq_hook *hook = own_hook(s, r->u.webhook_delete.in.account, &r->u.webhook_delete.in.id);
 	int rc;
 
-	if (hook == NULL)
-		return refuse(r, CH_ENOENT, "there is no such webhook");
 	sq_bind_int(&s->conn, SQ_HOOK_DELETE, 1, hook->number);
 	rc = sq_run(&s->conn, SQ_HOOK_DELETE, "delete the webhook", err);
 	if (rc != 0)
@@ -161,6 +163,15 @@ int sq_webhook_delete(struct store_sqlite *s, struct store_request *r, struct ch
 	sq_hook_replace(&s->hooks, hook, NULL);
 	hook->task = RULES_TASK_FOLLOW;
 	return 0;
+}
+
+int sq_webhook_delete(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
+{
+	struct sq_hook *hook = own_hook(s, r->u.webhook_delete.in.account, &r->u.webhook_delete.in.id);
+
+	if (hook == NULL)
+		return refuse(r, CH_ENOENT, "there is no such webhook");
+	return sq_hook_delete(s, hook, err);
 }
 
 static int has_any(struct sq_conn *c, enum sq_stmt which, int64_t number, bool *ret, struct ch_err *err)
@@ -291,16 +302,16 @@ int sq_ledgers_write(struct store_sqlite *s, struct ch_err *err)
 
 /* Reading. */
 
-static int read_secret(struct sq_conn *c, enum sq_stmt which, int at, struct webhook *w)
+static int read_sealed(struct sq_conn *c, enum sq_stmt which, int at, uint8_t **ret, size_t *ret_len)
 {
 	const void *data = sqlite3_column_blob(c->stmts[which], at);
 	size_t len = (size_t)sqlite3_column_bytes(c->stmts[which], at);
 
 	if (data == NULL)
 		return sqlite3_column_type(c->stmts[which], at) == SQLITE_NULL ? 0 : CH_ENOMEM;
-	w->secret_sealed = (uint8_t *)ch_memdup0(data, len);
-	w->secret_sealed_len = len;
-	return w->secret_sealed == NULL ? CH_ENOMEM : 0;
+	*ret = (uint8_t *)ch_memdup0(data, len);
+	*ret_len = len;
+	return *ret == NULL ? CH_ENOMEM : 0;
 }
 
 static int read_texts(struct sq_conn *c, enum sq_stmt which, struct webhook *w)
@@ -312,7 +323,9 @@ static int read_texts(struct sq_conn *c, enum sq_stmt which, struct webhook *w)
 	if (rc == 0)
 		rc = sq_text(c, which, 7, &w->disabled_reason);
 	if (rc == 0)
-		rc = read_secret(c, which, 9, w);
+		rc = read_sealed(c, which, 9, &w->secret_sealed, &w->secret_sealed_len);
+	if (rc == 0)
+		rc = read_sealed(c, which, 25, &w->next_sealed, &w->next_sealed_len);
 	return rc;
 }
 
@@ -347,6 +360,17 @@ static bool are_sane(const struct ledger *l)
 	       sq_is_sane(l->failed) && sq_is_sane(l->parked) && sq_is_sane(l->canceled);
 }
 
+/* A next secret has its times and a secret before it; without one there is nothing. */
+static bool is_rotation_sane(struct sq_conn *c, enum sq_stmt which)
+{
+	int64_t started_ms = sq_int(c, which, 26), ends_ms = sq_int(c, which, 27);
+
+	if (sqlite3_column_type(c->stmts[which], 25) == SQLITE_NULL)
+		return started_ms == 0 && ends_ms == 0;
+	return sqlite3_column_type(c->stmts[which], 9) != SQLITE_NULL && sq_is_sane(started_ms) &&
+	       sq_is_sane(ends_ms) && ends_ms >= started_ms;
+}
+
 /* Six columns from at on. */
 static int read_receiver(
 		struct sq_conn *c, enum sq_stmt which, int at, struct rules_receiver *ret, struct ch_err *err)
@@ -371,7 +395,7 @@ int sq_hook_row_read(struct sq_conn *c, enum sq_stmt which, struct sq_hook_row *
 	struct sq_hook_row row = {
 			.number = sq_int(c, which, 0),
 			.counts = read_counts(c, which, 13),
-			.extra = sq_int(c, which, 25),
+			.extra = sq_int(c, which, 28),
 	};
 	struct webhook *w = &row.webhook;
 	int task = 0, rc = 0;
@@ -382,10 +406,14 @@ int sq_hook_row_read(struct sq_conn *c, enum sq_stmt which, struct sq_hook_row *
 	w->enabled = sq_int(c, which, 6) != 0;
 	w->created_ms = sq_int(c, which, 10);
 	w->deleted = sq_int(c, which, 11) != 0;
+	w->rotation_started_ms = sq_int(c, which, 26);
+	w->rotation_ends_ms = sq_int(c, which, 27);
 	if (!sq_id(c, which, 1, &w->id))
 		rc = sq_damaged("a webhook has no id", err);
 	else if (!sq_is_sane(w->revision) || !are_sane(&row.counts))
 		rc = sq_damaged("a webhook's counts can't be", err);
+	else if (!is_rotation_sane(c, which))
+		rc = sq_damaged("a webhook's rotation can't be", err);
 	else if (!sq_enum(c, which, 12, RULES_TASK_COUNT, &task))
 		rc = sq_damaged("what a webhook's deliveries have to do can't be", err);
 	else

@@ -1,5 +1,7 @@
 #include "store/writer.h"
 
+#include <limits.h>
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/crash_point.h"
@@ -62,6 +64,7 @@ int store_writer_init(struct store_writer *w, struct store *store, const struct 
 			.look_at_mono_ms = ch_clock_mono(clock).ms,
 	};
 	ch_list_init(&w->sweeps);
+	ch_list_init(&w->replays);
 	return 0;
 }
 
@@ -70,6 +73,8 @@ void store_writer_fini(struct store_writer *w)
 	struct ch_list *n;
 
 	while ((n = ch_list_pop_front(&w->sweeps)) != NULL)
+		ch_free(request_of(n));
+	while ((n = ch_list_pop_front(&w->replays)) != NULL)
 		ch_free(request_of(n));
 	w->store->ops->reader_close(w->reader);
 }
@@ -90,7 +95,8 @@ static void look_later(struct store_writer *w)
 static bool is_queued(const struct store_writer *w, const struct id *webhook)
 {
 	CH_LIST_FOREACH (&w->sweeps, it, nx) {
-		if (id_equal(&request_of(it)->u.webhook_sweep.in.id, webhook))
+		if (request_of(it)->kind == STORE_WEBHOOK_SWEEP &&
+				id_equal(&request_of(it)->u.webhook_sweep.in.id, webhook))
 			return true;
 	}
 	return false;
@@ -113,15 +119,105 @@ static void queue_sweep(struct store_writer *w, const struct id *webhook)
 	ch_list_push_back(&w->sweeps, &r->msg.link);
 }
 
+static bool is_purge_queued(const struct store_writer *w, int64_t account)
+{
+	CH_LIST_FOREACH (&w->sweeps, it, nx) {
+		if (request_of(it)->kind == STORE_ACCOUNT_SWEEP &&
+				request_of(it)->u.account_sweep.in.number == account)
+			return true;
+	}
+	return false;
+}
+
+static void queue_purge(struct store_writer *w, int64_t account)
+{
+	struct store_request *r;
+
+	if (is_purge_queued(w, account))
+		return;
+	r = ch_alloc(sizeof(*r));
+	if (r == NULL) {
+		look_later(w);
+		return;
+	}
+	store_request_init(r, STORE_ACCOUNT_SWEEP, NULL, NULL);
+	r->u.account_sweep.in.number = account;
+	r->u.account_sweep.in.limit = WRITER_SWEEP_ROWS;
+	ch_list_push_back(&w->sweeps, &r->msg.link);
+}
+
+static bool has_replay(const struct store_writer *w, const struct id *replay)
+{
+	CH_LIST_FOREACH (&w->replays, it, nx) {
+		if (id_equal(&request_of(it)->u.replay_step.in.id, replay))
+			return true;
+	}
+	return false;
+}
+
+static void queue_replay(struct store_writer *w, const struct id *replay)
+{
+	struct store_request *r;
+
+	if (has_replay(w, replay))
+		return;
+	r = ch_alloc(sizeof(*r));
+	if (r == NULL) {
+		look_later(w);
+		return;
+	}
+	store_request_init(r, STORE_REPLAY_STEP, NULL, NULL);
+	r->u.replay_step.in.id = *replay;
+	r->u.replay_step.in.limit = WRITER_REPLAY_ROWS;
+	r->u.replay_step.in.at_mono_ms = ch_clock_mono(&w->clock).ms;
+	ch_list_push_back(&w->replays, &r->msg.link);
+}
+
+int store_writer_step_in_ms(const struct store_writer *w)
+{
+	int64_t now_ms = ch_clock_mono(&w->clock).ms, least = -1;
+
+	CH_LIST_FOREACH (&w->replays, it, nx) {
+		int64_t left = request_of(it)->u.replay_step.in.at_mono_ms - now_ms;
+
+		left = left < 0 ? 0 : left;
+		least = least < 0 || left < least ? left : least;
+	}
+	return least > INT_MAX ? INT_MAX : (int)least;
+}
+
+bool store_writer_has_work(const struct store_writer *w)
+{
+	return !ch_list_is_empty(&w->sweeps) || store_writer_step_in_ms(w) == 0;
+}
+
+/* Those that wait the longest go first: a step that is done goes to the end. */
+static struct store_request *next_step(struct store_writer *w)
+{
+	int64_t now_ms = ch_clock_mono(&w->clock).ms;
+
+	CH_LIST_FOREACH (&w->replays, it, nx) {
+		struct store_request *r = request_of(it);
+
+		if (r->u.replay_step.in.at_mono_ms > now_ms)
+			continue;
+		ch_list_unlink(it);
+		r->u.replay_step.in.now_ms = ch_clock_wall(&w->clock).ms;
+		return r;
+	}
+	return NULL;
+}
+
 struct store_request *store_writer_next_sweep(struct store_writer *w)
 {
 	struct ch_list *n = ch_list_pop_front(&w->sweeps);
 	struct store_request *r;
 
 	if (n == NULL)
-		return NULL;
+		return next_step(w);
 	r = request_of(n);
-	r->u.webhook_sweep.in.now_ms = ch_clock_wall(&w->clock).ms;
+	if (r->kind == STORE_WEBHOOK_SWEEP)
+		r->u.webhook_sweep.in.now_ms = ch_clock_wall(&w->clock).ms;
 	return r;
 }
 
@@ -149,17 +245,45 @@ void store_writer_look(struct store_writer *w, bool even_early)
 		look_later(w);
 	for (size_t i = 0; i < look.u.sweeps.out.count; i++)
 		queue_sweep(w, &look.u.sweeps.out.ids[i]);
+	for (size_t i = 0; i < look.u.sweeps.out.account_count; i++)
+		queue_purge(w, look.u.sweeps.out.accounts[i]);
+	for (size_t i = 0; i < look.u.sweeps.out.replay_count; i++)
+		queue_replay(w, &look.u.sweeps.out.replays[i]);
 	store_request_fini(&look);
 }
 
 /* A batch may hold a sweep and the change that called for it; each is asked on its own. */
 static void after_own(struct store_writer *w, struct store_request *r)
 {
-	CH_CRASH_POINT(sweep_between);
+	if (r->kind == STORE_REPLAY_STEP)
+		CH_CRASH_POINT(replay_between);
+	else
+		CH_CRASH_POINT(sweep_between);
+	if (r->kind == STORE_REPLAY_STEP && r->result == 0 && r->u.replay_step.out.more) {
+		r->u.replay_step.in.at_mono_ms = ch_clock_mono(&w->clock).ms + r->u.replay_step.out.wait_ms;
+		store_request_clear_out(r);
+		ch_list_push_back(&w->replays, &r->msg.link);
+		return;
+	}
 	if (r->result != 0)
 		look_later(w);
 	store_request_fini(r);
 	ch_free(r);
+}
+
+/* What is stored of the account can go only when its webhooks' deliveries are canceled: the look finds out.
+ */
+static void after_account(struct store_writer *w, const struct store_request *r)
+{
+	if (r->result != 0)
+		return;
+	if (r->kind == STORE_ACCOUNT_DELETE) {
+		for (size_t i = 0; i < r->u.account_delete.out.webhook_count; i++)
+			queue_sweep(w, &r->u.account_delete.out.webhooks[i]);
+		look_later(w);
+	} else if (r->kind == STORE_ACCOUNT_SWEEP && r->u.account_sweep.out.more) {
+		queue_purge(w, r->u.account_sweep.in.number);
+	}
 }
 
 static void queue_sweeps_after(struct store_writer *w, struct store_request *const *requests, size_t n)
@@ -169,6 +293,9 @@ static void queue_sweeps_after(struct store_writer *w, struct store_request *con
 	for (size_t i = 0; i < n; i++) {
 		if (store_sweep_after(requests[i], &webhook))
 			queue_sweep(w, &webhook);
+		after_account(w, requests[i]);
+		if (requests[i]->kind == STORE_REPLAY_CREATE && requests[i]->result == 0)
+			queue_replay(w, &requests[i]->u.replay_create.in.replay.id);
 	}
 }
 

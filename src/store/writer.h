@@ -18,6 +18,7 @@
 #include "store/client.h"
 
 #define WRITER_SWEEP_ROWS 500
+#define WRITER_REPLAY_ROWS 250
 #define WRITER_RETRY_MS 1000
 
 struct store_writer {
@@ -27,6 +28,7 @@ struct store_writer {
 	struct store_watcher watcher;
 	struct store_stats *stats; /* borrowed */
 	struct ch_list sweeps; /* requests of our own; at most one a webhook */
+	struct ch_list replays; /* the next step of each that is RUNNING */
 	bool must_look; /* the store has to be asked for sweeps */
 	int64_t look_at_mono_ms;
 };
@@ -43,7 +45,10 @@ void store_writer_run(struct store_writer *w, struct store_request *const *reque
 void store_writer_look(struct store_writer *w, bool even_early);
 /* Until the next look is due; -1: there is none to come. */
 int store_writer_look_in_ms(const struct store_writer *w);
-/* The next sweep, to be put into a batch; NULL: none waits. */
+/* Until the next step of a replay is due; -1: there is none. */
+int store_writer_step_in_ms(const struct store_writer *w);
+bool store_writer_has_work(const struct store_writer *w); /* next_sweep would give one */
+/* The next sweep, or else step of a replay, to be put into a batch; NULL: none is due. */
 struct store_request *store_writer_next_sweep(struct store_writer *w);
 
 /* For clients: what every submitted request goes through, and every answer that run does not send. */

@@ -260,6 +260,13 @@ static void ask_read(
 		r->u.delivery_get.in.id = d->id;
 		r->u.delivery_get.in.attempt_limit = 10;
 		break;
+	case STORE_REPLAY_GET:
+		r->u.replay_get.in.account = ACCOUNT;
+		r->u.replay_get.in.id = id_of('r', 1);
+		break;
+	case STORE_REPLAY_LIST:
+		r->u.replay_list.in.account = ACCOUNT;
+		break;
 	case STORE_DELIVERY_LIST:
 		ask_list(r, 10);
 		break;
@@ -279,6 +286,10 @@ static void a_read_without_memory_says_so(void **state)
 
 	ask_attempt(b, &r, &d, 1, DELIVERY_PENDING);
 	r.u.attempt.in.attempt.detail = ch_strdup("refused");
+	assert_int_equal(serve_drop(b, &r), 0);
+	store_request_init(&r, STORE_REPLAY_CREATE, NULL, NULL);
+	r.u.replay_create.in.account = ACCOUNT;
+	r.u.replay_create.in.replay = (struct replay){.id = id_of('r', 1), .webhook_id = d.webhook_id};
 	assert_int_equal(serve_drop(b, &r), 0);
 	for (int kind = STORE_CALL_GET; kind < STORE_KIND_COUNT; kind++) {
 		struct nth_alloc nth = {.fail_at = 1};

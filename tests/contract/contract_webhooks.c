@@ -41,6 +41,10 @@ static void all_settings_come_back(void **state)
 	w->rate_seconds = 60;
 	w->secret_sealed = (uint8_t *)ch_memdup0("\0seal\xff", 6);
 	w->secret_sealed_len = 6;
+	w->next_sealed = (uint8_t *)ch_memdup0("\0next\xff.", 7);
+	w->next_sealed_len = 7;
+	w->rotation_started_ms = NOW_MS - 5;
+	w->rotation_ends_ms = NOW_MS + 86400000;
 	assert_int_equal(serve(b, &r), 0);
 	assert_int_equal(w->revision, 1);
 	assert_int_equal(get_webhook(b, ACCOUNT, 1, &got), 0);
@@ -63,6 +67,10 @@ static void all_settings_come_back(void **state)
 	assert_int_equal(have->rate_seconds, 60);
 	assert_int_equal(have->secret_sealed_len, 6);
 	assert_memory_equal(have->secret_sealed, "\0seal\xff", 6);
+	assert_int_equal(have->next_sealed_len, 7);
+	assert_memory_equal(have->next_sealed, "\0next\xff.", 7);
+	assert_int_equal(have->rotation_started_ms, NOW_MS - 5);
+	assert_int_equal(have->rotation_ends_ms, NOW_MS + 86400000);
 	assert_int_equal(have->created_ms, NOW_MS);
 	assert_false(have->deleted);
 	assert_int_equal(got.u.webhook_get.out.row.counts.accepted, 0);

@@ -20,8 +20,11 @@ int main(void)
 		failed += contract_batches();
 		failed += contract_rounds();
 		failed += contract_releases();
+		failed += contract_replays();
 		failed += contract_receivers();
 		failed += contract_probes();
+		failed += contract_accounts();
+		failed += contract_audit();
 	}
 	failed += contract_model();
 	failed += test_due();

@@ -62,6 +62,15 @@ DAMAGE = [
     ("UPDATE webhook SET settings = '{' WHERE number = 1", "its settings can't be read"),
     ("UPDATE webhook SET id = x'01' WHERE number = 1", "it has no id"),
     ("UPDATE webhook SET secret = x'0102' WHERE number = 1", "its sealed secret is too short"),
+    ("UPDATE webhook SET secret = zeroblob(40), next_secret = x'0102', rotation_started_ms = 1, rotation_ends_ms = 2 "
+     "WHERE number = 1", "its sealed next secret is too short"),
+    ("UPDATE webhook SET secret = NULL, next_secret = zeroblob(40), rotation_started_ms = 1, rotation_ends_ms = 2 "
+     "WHERE number = 1", "it has a next secret, but none before it"),
+    ("UPDATE webhook SET rotation_ends_ms = 5 WHERE number = 1", "the times of its secret's rotation can't be"),
+    ("UPDATE webhook SET secret = zeroblob(40), next_secret = zeroblob(40), rotation_started_ms = 3, "
+     "rotation_ends_ms = 2 WHERE number = 1", "the times of its secret's rotation can't be"),
+    ("UPDATE webhook SET next_secret = zeroblob(40), rotation_started_ms = 1, rotation_ends_ms = 2 "
+     "WHERE name = 'canceled'", "it was deleted, but its secret is still there"),
     ("UPDATE webhook SET sweep = 7 WHERE number = 1", "what its deliveries have to do can't be"),
     ("UPDATE webhook SET enabled = 2 WHERE number = 1", "its switches can't be"),
     ("UPDATE webhook SET deleted = 1, secret = NULL WHERE name = 'gone'", "it is deleted, but"),

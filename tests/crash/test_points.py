@@ -26,6 +26,7 @@ UNDER_LOAD = [("commit_half", 40), ("commit_before", 30), ("commit_after", 30), 
 CHECKPOINT = ["checkpoint_before", "checkpoint_after"]
 SWEEPS = [("sweep_inside", 1), ("sweep_between", 1), ("sweep_inside", 2), ("sweep_between", 2),
           ("sweep_inside", 3), ("sweep_finished", 1)]
+REPLAYS = [("replay_inside", 1), ("replay_between", 1), ("replay_inside", 2), ("replay_between", 2)]
 FIRST_SHAPE_BODY = (
     '{"id":"%s","agentId":"' + AGENT + '","phone":null,"type":"INBOUND","duration":null,"startTime":null,'
     '"endTime":null,"anonymous":false,"status":"COMPLETED","extractors":[],"extractorData":{},"classifiers":[],'
@@ -41,7 +42,7 @@ def names_in_header():
 
 def test_every_point_of_the_list_is_crashed_at():
     used = {*OPENING, *FIRST_START, *LATER_START, *CHECKPOINT, *STOP}
-    used |= {name for name, _ in UNDER_LOAD + SWEEPS}
+    used |= {name for name, _ in UNDER_LOAD + SWEEPS + REPLAYS}
     assert used == names_in_header()
 
 
@@ -112,9 +113,10 @@ def make_first_shape(world, count):
 def test_a_crash_in_a_migration_keeps_what_an_older_version_stored(make_world, point):
     world = make_world()
     make_first_shape(world, 200)
-    assert not world.start(point)
+    steps = len(os.listdir(os.path.join(ROOT, "src/store/sql"))) - 1
+    assert not world.start(f"{point}:{steps}")
     world.killed()
-    world.audit(with_fsck=point == "migrate_committed")
+    world.audit(with_fsck=False)  # a version in between: nothing that fsck would judge
     assert world.start(), world.service.logged()[-3000:]
     world.kill()
     world.audit()
@@ -244,6 +246,30 @@ def test_a_crash_while_parked_rows_are_released_in_chunks(make_world, name, pass
     world.audit()
     assert world.finish()["delivered"] == 1200
     assert states_of(world, "bulk") == {2: 1200}
+
+
+@pytest.mark.parametrize("name,passing", REPLAYS)
+def test_a_crash_in_a_replay_neither_skips_nor_opens_twice(make_world, name, passing):
+    world = make_world()
+    assert world.start()
+    bring(world, 600, status="UNREACHABLE")
+    world.stop()
+    world.audit()
+    assert world.start(f"{name}:{passing}")
+    client = world.client()
+    made = world.make_hook(client, "bulk", world.audience.url("bulk"), statuses=["UNREACHABLE"])
+    try:
+        client.ask("POST", f"/v1/webhooks/{made}/replay", {"from": "2020-01-01T00:00:00Z", "missing": True})
+    except Died:
+        pass
+    client.close()
+    world.killed()
+    world.audit()
+    assert world.finish()["delivered"] == 600
+    db = sqlite3.connect(world.path)
+    assert db.execute("SELECT state, made FROM replay").fetchall() == [(1, 600)]
+    db.close()
+    assert states_of(world, "bulk") == {2: 600}
 
 
 @pytest.mark.parametrize("point", ["commit_before", "commit_after", "news_given", "send_after", "answer_taken"])

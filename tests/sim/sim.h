@@ -1,9 +1,10 @@
 /* tests/sim/sim.h - days of deliveries on a virtual clock, from one seed.
  *
  * Role:      a world of webhooks, receivers of every temper, a store that fails, a line that goes down, a
- *            clock that steps and a process that crashes (or whose power is cut), around the real engine
- *            and a real store. What the world knows of each delivery is checked at every commit and every
- *            send; now and then, and at the end, all of it is compared with the store and the engine.
+ *            clock that steps and a process that crashes (or whose power is cut), around the real handlers
+ *            of the API (sim_api.h), the real engine and a real store. What the world knows of each call
+ *            and delivery is checked at every commit, every send and every answer of the API; now and
+ *            then, and at the end, all of it is compared with the store and the engine.
  * Ownership: struct world owns everything in it.
  * Errors:    whatever should not be ends the process through sim_fail, which names seed and step.
  * Invariant: one binary, seed and options give one trace: all chance comes from the seed.
@@ -15,6 +16,7 @@
 #include "delivery/engine_core.h"
 #include "delivery/pipeline.h"
 #include "delivery/transport_sim.h"
+#include "delivery/worker_core.h"
 #include "store/store.h"
 
 #define SIM_HOOKS_LIVE 48
@@ -22,9 +24,10 @@
 #define SIM_ACCOUNT 1
 #define SIM_RATE_MAX 24
 #define SIM_AUDIT_STEPS 10000
-#define SIM_SECRETS 2
+#define SIM_SECRETS_SEEN 4
+#define SIM_RECENT 256
 
-extern const char *const sim_secrets[SIM_SECRETS];
+struct call;
 
 struct sim_plan {
 	int steps;
@@ -63,6 +66,9 @@ struct hook {
 	struct id id;
 	struct webhook committed; /* as the store has it */
 	size_t receiver; /* behind the committed URL */
+	bool has_key; /* the committed secret's, and its text */
+	struct sign_key key;
+	char secret[SIGN_SECRET_TEXT_MAX + 1];
 	struct ledger counts; /* deleted: pending has those that are parked, too */
 	unsigned sweeps; /* that moved something */
 	bool was_off; /* ever switched off: deliveries may stay PARKED */
@@ -132,15 +138,20 @@ struct world {
 	struct hook **hooks;
 	size_t hook_count;
 	int live_count; /* of those */
-	struct ch_map hook_map, parcels;
+	struct ch_map hook_map, parcels, calls;
+	uint64_t commits, full_commit; /* how many; the last one after which there was room for no webhook */
 	struct receiver *receivers;
 	size_t receiver_count;
-	struct sign_key keys[SIM_SECRETS];
 	bool is_healing; /* the end: everybody is well */
 	int max_in_flight;
 	int64_t line_down_until_mono_ms; /* ours */
-	struct parcel *recent[256]; /* to pick resends from */
+	struct parcel *recent[SIM_RECENT]; /* to pick resends from */
 	size_t recent_count;
+	struct call *recent_calls[SIM_RECENT];
+	size_t recent_call_count;
+	uint64_t tags; /* of records, given out */
+	struct ch_list unknown; /* writes of calls with an unknown outcome */
+	size_t api_body_max;
 
 	/* one life of the process */
 	unsigned life;
@@ -148,7 +159,13 @@ struct world {
 	struct gate *gate;
 	struct store_client *inner;
 	struct sim_client *client;
-	struct ch_port port, api_port;
+	struct ch_port api_port;
+	struct worker loop; /* as the API knows it: engine and port are the world's */
+	struct worker *loop_items[1];
+	struct workers loops;
+	struct event_base *base; /* the API's */
+	struct api *api;
+	struct ch_list asks, hook_asks; /* under way */
 	struct transport *transport;
 	struct engine *engine;
 	bool in_turn;
@@ -162,7 +179,7 @@ struct world {
 	struct {
 		uint64_t sends, made, delivered, crashes, restarts, refusals, lost_news, repeats, parked,
 				canceled, failed, resends, probes, deaths, outages, hopeless, gone, released,
-				audits, slow, quiet;
+				audits, slow, quiet, asks, refused, unknown, retries;
 	} seen;
 };
 
@@ -254,10 +271,16 @@ void sim_check_rest(struct world *w);
 void sim_audit(struct world *w);
 void sim_check_end(struct world *w);
 
+/* ---- sim_api.c: a life of the API; the rest of the front door is in sim_api.h ---- */
+
+void sim_begin_api(struct world *w);
+void sim_end_api(struct world *w);
+/* A webhook has changed: looks whether it is what somebody waits for. */
+void sim_note_hook_asks(struct world *w, const struct hook *h);
+
 /* ---- sim_acts.c, sim_hooks.c: what happens to the world ---- */
 
 void sim_act(struct world *w);
-struct store_request *sim_begin(struct world *w, enum store_kind kind); /* of the API's */
 struct id sim_random_id(struct world *w);
 struct id sim_agent_id(uint64_t n);
 /* One call for each agent. */

@@ -3,31 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "sim.h"
-
-/* A request of the API's: whatever comes of it, it is over then. */
-struct operation {
-	struct store_request request;
-	struct world *world;
-};
-
-static void on_done(struct store_request *r)
-{
-	struct operation *o = CH_CONTAINER_OF(r, struct operation, request);
-	o->world->operations--;
-	store_request_fini(r);
-	ch_free(o);
-}
-
-struct store_request *sim_begin(struct world *w, enum store_kind kind)
-{
-	struct operation *o = ch_calloc(1, sizeof(*o));
-	CH_ASSERT(o);
-	store_request_init(&o->request, kind, &w->api_port, on_done);
-	o->world = w;
-	w->operations++;
-	return &o->request;
-}
+#include "sim_api.h"
 
 struct id sim_random_id(struct world *w)
 {
@@ -44,60 +20,46 @@ struct id sim_agent_id(uint64_t n)
 
 /* ---- calls ---- */
 
-static char *make_body(struct world *w, const struct id *id, size_t *ret_len)
+static enum call_status some_status(struct world *w)
 {
-	char text[ID_TEXT_LEN + 1];
-	struct ch_buf b;
-	ch_buf_init(&b, 8192);
-	id_format(id, text);
-	ch_buf_addf(&b, "{\"id\":\"%s\",\"pad\":\"", text);
-	for (uint64_t i = sim_below(w, sim_chance(w, 90) ? 100 : 3000); i > 0; i--)
-		ch_buf_addc(&b, 'x');
-	ch_buf_adds(&b, "\",\"created\":\"2024-07-30T14:35:00Z\"}");
-	*ret_len = b.len;
-	CH_ASSERT(b.err == 0);
-	return ch_buf_detach(&b);
-}
-
-static void put_call(struct world *w, uint64_t agent)
-{
-	struct store_request *r = sim_begin(w, STORE_CALL_PUT);
-	struct store_call_put *put = &r->u.call_put;
-	put->in.account = SIM_ACCOUNT;
-	put->in.facts.id = sim_random_id(w);
-	put->in.facts.agent_id = sim_agent_id(agent);
-	put->in.facts.status = CALL_COMPLETED;
-	put->in.facts.type = CALL_INBOUND;
-	put->in.facts.created_s = w->clock.wall.ms / 1000;
-	put->in.body = make_body(w, &put->in.facts.id, &put->in.body_len);
-	put->in.now_ms = w->clock.wall.ms;
-	store_submit(w->inner, r);
+	static const enum call_status others[] = {CALL_FAILED, CALL_IN_PROGRESS, CALL_NO_ANSWER};
+	return sim_chance(w, 85) ? CALL_COMPLETED : others[sim_below(w, 3)];
 }
 
 static void put_calls(struct world *w)
 {
 	uint64_t n = sim_chance(w, 90) ? 1 + sim_below(w, 4) : 1 + sim_below(w, sim_chance(w, 80) ? 40 : 400);
-	while (n-- > 0)
-		put_call(w, sim_below(w, SIM_AGENTS));
+	if (n > 4 && sim_chance(w, 50)) {
+		sim_import(w, n);
+		return;
+	}
+	while (n-- > 0) {
+		uint64_t agent = sim_below(w, SIM_AGENTS);
+		sim_put_new(w, agent, some_status(w));
+	}
+	if (sim_chance(w, 20))
+		sim_put_again(w);
+	else if (sim_chance(w, 2))
+		sim_put_bad(w);
 }
 
 void sim_call_all(struct world *w)
 {
 	for (uint64_t i = 0; i < SIM_AGENTS; i++)
-		put_call(w, i);
+		sim_put_new(w, i, CALL_COMPLETED);
 }
 
-/* Mostly of what was made lately, and of one webhook or of many at a time. */
-static void resend_some(struct world *w)
+/* One of those who wait for an answer no longer does. */
+static void hang_up(struct world *w)
 {
-	size_t known = w->recent_count < 256 ? w->recent_count : 256;
-	uint64_t n = sim_chance(w, 90) ? 1 : 1 + sim_below(w, 100);
-	while (known > 0 && n-- > 0) {
-		struct store_request *r = sim_begin(w, STORE_RESEND);
-		r->u.resend.in.account = SIM_ACCOUNT;
-		r->u.resend.in.id = w->recent[sim_below(w, known)]->id;
-		r->u.resend.in.now_ms = w->clock.wall.ms;
-		store_submit(w->inner, r);
+	if (w->operations == 0)
+		return;
+	uint64_t skip = sim_below(w, (uint64_t)w->operations);
+	CH_LIST_FOREACH (&w->asks, it, next) {
+		if (skip-- > 0)
+			continue;
+		sim_hang_up(w, CH_CONTAINER_OF(it, struct http_exchange, link));
+		return;
 	}
 }
 
@@ -156,7 +118,7 @@ void sim_act(struct world *w)
 	else if (what < 680)
 		sim_change_temper(w);
 	else if (what < 720)
-		resend_some(w);
+		sim_resend_some(w);
 	else if (what < 740)
 		trouble_store(w);
 	else if (what < 750)
@@ -167,4 +129,10 @@ void sim_act(struct world *w)
 		sim_crash(w);
 	else if (what < 763)
 		sim_restart(w);
+	else if (what < 820)
+		sim_look(w);
+	else if (what < 880)
+		sim_retry(w, 1 + sim_below(w, 50));
+	else if (what < 890)
+		hang_up(w);
 }

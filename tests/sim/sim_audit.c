@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "sim.h"
+#include "sim_api.h"
 
 #define DONE_LOOKS 32 /* one in so many of what is finished is read at each audit; all at the end */
 
@@ -135,6 +135,7 @@ void sim_audit(struct world *w)
 	audit_ledger(w);
 	audit_hooks(w);
 	audit_parcels(w, DONE_LOOKS);
+	sim_audit_calls(w, DONE_LOOKS);
 }
 
 static void check_lanes_end(struct world *w)
@@ -155,6 +156,7 @@ void sim_check_end(struct world *w)
 	audit_ledger(w);
 	audit_hooks(w);
 	audit_parcels(w, 1);
+	sim_audit_calls(w, 1);
 	check_lanes_end(w);
 	struct ledger l = read_ledger(w);
 	if (l.pending != 0 || l.parked != 0)

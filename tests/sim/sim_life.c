@@ -4,7 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "sim.h"
+#include "sim_api.h"
 
 #define STOPPING_MAX_MS ((int64_t)7 * 86400 * 1000)
 
@@ -29,7 +29,7 @@ static void make_engine(struct world *w)
 	struct engine_conf conf = {.clock = ch_clock_virtual_of(&w->clock),
 			.rand = w->rand,
 			.store = &w->client->base,
-			.port = &w->port,
+			.port = &w->loop.port,
 			.transport = w->transport,
 			.url_rules = {.allow_http = true},
 			.user_agent = "callhook/sim",
@@ -54,7 +54,7 @@ void sim_begin_life(struct world *w)
 	sim_forget_sends(w);
 	if (!w->is_healing && sim_chance(w, 20))
 		w->reads_fail_until_mono_ms = sim_now(w) + (int64_t)sim_below(w, 5000);
-	int rc = ch_port_init(&w->port, false, &err);
+	int rc = ch_port_init(&w->loop.port, false, &err);
 	if (rc == 0)
 		rc = ch_port_init(&w->api_port, false, &err);
 	if (rc == 0)
@@ -62,21 +62,23 @@ void sim_begin_life(struct world *w)
 	CH_ASSERT(rc == 0);
 	sim_store_open(w);
 	make_engine(w);
+	sim_begin_api(w);
 	engine_start(w->engine, NULL, NULL);
 	sim_trace(w, "life", NULL, w->life);
 }
 
 void sim_end_life(struct world *w)
 {
-	if (!engine_is_idle(w->engine) || w->operations > 0)
+	if (!engine_is_idle(w->engine))
 		sim_fail(w, "the engine does not come to rest");
+	sim_end_api(w);
 	w->seen.deaths += atomic_load(&engine_stats_of(w->engine)->deaths);
 	w->seen.outages += atomic_load(&engine_stats_of(w->engine)->outages);
 	w->seen.quiet += atomic_load(&engine_stats_of(w->engine)->suspensions);
 	engine_destroy(&w->engine);
 	w->transport->destroy(w->transport);
 	sim_store_close(w);
-	ch_port_fini(&w->port);
+	ch_port_fini(&w->loop.port);
 	ch_port_fini(&w->api_port);
 }
 
@@ -84,9 +86,11 @@ bool sim_work_once(struct world *w)
 {
 	size_t n = store_inline_step(w->inner);
 	n += sim_client_step(w);
-	n += ch_port_dispatch(&w->port);
+	n += ch_port_dispatch(&w->loop.port);
 	n += ch_port_dispatch(&w->api_port);
 	n += transport_sim_step(w->transport);
+	n += sim_loop_step(w->base);
+	n += sim_http_step(w);
 	return n > 0;
 }
 
@@ -94,13 +98,15 @@ void sim_crash(struct world *w)
 {
 	w->seen.crashes++;
 	sim_note_crash(w);
+	CH_LIST_FOREACH (&w->asks, it, next)
+		CH_CONTAINER_OF(it, struct http_exchange, link)->is_gone = true;
 	if (w->plan.with_power)
 		sim_power_fail(w);
 	w->gate->is_dead = true;
 	engine_abort(w->engine);
 	do
 		sim_client_cancel_reads(w);
-	while (sim_work_once(w) || !engine_is_idle(w->engine));
+	while (sim_work_once(w) || !engine_is_idle(w->engine) || w->operations > 0);
 	sim_end_life(w);
 	if (w->plan.with_power)
 		sim_power_cut(w);
@@ -111,6 +117,7 @@ void sim_restart(struct world *w)
 {
 	int64_t give_up = sim_now(w) + STOPPING_MAX_MS;
 	w->seen.restarts++;
+	api_stopping(w->api);
 	engine_stop(w->engine);
 	for (;;) {
 		sim_drain(w);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "disk.h"
-#include "sim.h"
+#include "sim_api.h"
 
 struct options {
 	uint64_t seed, count, steps, deliveries;
@@ -21,6 +21,8 @@ static void say(const struct world *w)
 			{"repeats", w->seen.repeats}, {"probes", w->seen.probes}, {"deaths", w->seen.deaths},
 			{"outages", w->seen.outages}, {"suspensions", w->seen.quiet}, {"gone", w->seen.gone},
 			{"hopeless", w->seen.hopeless}, {"at the slow share", w->seen.slow},
+			{"requests", w->seen.asks}, {"answered 503", w->seen.refused},
+			{"outcome unknown", w->seen.unknown}, {"records sent again", w->seen.retries},
 			{"crashes", w->seen.crashes}, {"restarts", w->seen.restarts},
 			{"store faults", w->seen.refusals}, {"news lost", w->seen.lost_news},
 			{"audits", w->seen.audits}, {"steps", (uint64_t)w->step}};
@@ -114,6 +116,7 @@ static void describe(const struct options *o, char *text, size_t size)
 
 int main(int argc, char **argv)
 {
+	json_object_seed(1);
 	struct options o = {.seed = 1, .count = 1, .steps = 20000};
 	char text[128];
 	if (!parse(&o, argc, argv))

@@ -1,9 +1,10 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "sim.h"
+#include "sim_api.h"
 #include "store/rules.h"
 
 struct hook *sim_hook(const struct world *w, const struct id *id)
@@ -33,9 +34,53 @@ size_t sim_receiver_of(const char *url)
 
 /* ---- webhooks ---- */
 
+static struct hook *add_hook(struct world *w, const struct id *id)
+{
+	struct hook **grown = ch_realloc(w->hooks, (w->hook_count + 1) * sizeof(struct hook *));
+	struct hook *h = ch_calloc(1, sizeof(*h));
+	CH_ASSERT(grown && h);
+	w->hooks = grown;
+	grown[w->hook_count++] = h;
+	h->id = *id;
+	int rc = ch_map_insert(&w->hook_map, &h->node, h->id.b, sizeof(h->id.b));
+	CH_ASSERT(rc == 0);
+	w->live_count++;
+	return h;
+}
+
+static void forget_key(struct hook *h)
+{
+	if (h->has_key)
+		sign_key_fini(&h->key);
+	h->has_key = false;
+}
+
+/* What is sealed in the store is what has to sign. */
+static void note_secret(const struct world *w, struct hook *h)
+{
+	static const uint8_t seal_key[CH_SEAL_KEY_BYTES];
+	uint8_t aad[24];
+	struct ch_buf text;
+
+	forget_key(h);
+	if (!h->committed.secret_sealed)
+		return;
+	webhook_seal_aad(&h->committed, aad);
+	ch_buf_init(&text, sizeof(h->secret));
+	int rc = ch_unseal(seal_key, aad, sizeof(aad), h->committed.secret_sealed,
+			h->committed.secret_sealed_len, &text);
+	if (rc != 0 || sign_key_init(&h->key, text.data, text.len, NULL) != 0)
+		sim_fail(w, "a secret was stored that can't sign");
+	h->has_key = true;
+	snprintf(h->secret, sizeof(h->secret), "%s", ch_buf_text(&text));
+	ch_buf_fini(&text);
+}
+
 static void note_hook(struct world *w, const struct webhook *hook)
 {
 	struct hook *h = sim_hook(w, &hook->id);
+	if (!h)
+		h = add_hook(w, &hook->id);
 	bool is_moved = h->committed.url && strcmp(h->committed.url, hook->url) != 0;
 	if (h->committed.enabled && !hook->enabled && hook->disabled_reason) {
 		w->seen.gone += strstr(hook->disabled_reason, "410") != NULL;
@@ -49,6 +94,8 @@ static void note_hook(struct world *w, const struct webhook *hook)
 		h->quiet_until_wall_ms = h->quiet_until_mono_ms = 0;
 	if (!hook->enabled)
 		h->was_off = true;
+	note_secret(w, h);
+	sim_note_hook_asks(w, h);
 }
 
 static void note_deletion(struct world *w, const struct id *id)
@@ -59,6 +106,7 @@ static void note_deletion(struct world *w, const struct id *id)
 	h->committed.deleted = true;
 	h->counts.pending += h->counts.parked;
 	h->counts.parked = 0;
+	sim_note_hook_asks(w, h);
 }
 
 static void note_sweep(struct world *w, const struct store_webhook_sweep *s)
@@ -125,22 +173,14 @@ static void note_parcel(struct world *w, const struct delivery *d)
 	++*place(p->hook, d->state);
 	if (ch_map_insert(&w->parcels, &p->node, p->id.b, sizeof(p->id.b)))
 		sim_fail(w, "the store made a delivery twice");
-	w->recent[w->recent_count++ % 256] = p;
+	w->recent[w->recent_count++ % SIM_RECENT] = p;
 	w->seen.made++;
 	sim_trace(w, "made", &p->id, d->state);
 }
 
-/* One for each webhook that wants it, and no other. */
 static void note_put(struct world *w, const struct store_call_put *put)
 {
-	size_t wanted = 0;
-	for (size_t i = 0; i < w->hook_count; i++) {
-		const struct hook *h = w->hooks[i];
-		wanted += sim_is_live(h) &&
-			  webhook_wants(&h->committed, put->in.facts.status, &put->in.facts.agent_id);
-	}
-	if (put->out.delivery_count != wanted)
-		sim_fail(w, "a call with %zu deliveries for %zu webhooks", put->out.delivery_count, wanted);
+	sim_note_put(w, put);
 	for (size_t i = 0; i < put->out.delivery_count; i++)
 		note_parcel(w, &put->out.deliveries[i]);
 }
@@ -249,10 +289,10 @@ static void note_resend(struct world *w, const struct store_resend *r)
 
 void sim_note_commit(struct world *w, struct store_request *r)
 {
+	w->commits++;
 	switch (r->kind) {
 	case STORE_WEBHOOK_CREATE:
 		note_hook(w, &r->u.webhook_create.in.webhook);
-		w->live_count++;
 		break;
 	case STORE_WEBHOOK_UPDATE:
 		note_hook(w, &r->u.webhook_update.in.webhook);
@@ -275,6 +315,8 @@ void sim_note_commit(struct world *w, struct store_request *r)
 	default:
 		break;
 	}
+	if (w->live_count >= SIM_HOOKS_LIVE)
+		w->full_commit = w->commits;
 	sim_trace(w, "commit", NULL, (int64_t)r->kind);
 }
 
@@ -289,11 +331,10 @@ void sim_model_fini(struct world *w)
 	ch_map_fini(&w->parcels);
 	ch_map_fini(&w->hook_map);
 	for (size_t i = 0; i < w->hook_count; i++) {
+		forget_key(w->hooks[i]);
 		webhook_fini(&w->hooks[i]->committed);
 		ch_free(w->hooks[i]);
 	}
-	for (int i = 0; i < SIM_SECRETS; i++)
-		sign_key_fini(&w->keys[i]);
 	ch_free(w->hooks);
 	ch_free(w->receivers);
 }

@@ -76,7 +76,7 @@ static void post_news(struct world *w, struct sim_news *n)
 		delivery_fini(&n->delivery);
 		n->kind = NEWS_MISSED;
 	}
-	ch_port_post(&w->port, &n->msg);
+	ch_port_post(&w->loop.port, &n->msg);
 }
 
 static struct sim_news *news_create(enum news_kind kind)

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "sim.h"
+#include "sim_api.h"
 
 #define HEALING_MAX_MS ((int64_t)14 * 86400 * 1000)
 #define WALK_STEPS 500 /* the engine alone is walked through that often */
@@ -71,10 +71,19 @@ void sim_turn(struct world *w)
 	w->in_turn = false;
 }
 
+/* Reads of the store, timers of the API, clients who read slowly. */
+static int64_t next_of_door(const struct world *w)
+{
+	int64_t a = sim_client_next(w), b = sim_loop_next(w->base);
+	if (sim_http_waits(w))
+		return sim_now(w);
+	return a < b ? a : b;
+}
+
 static int64_t next_event(const struct world *w)
 {
 	int64_t a = engine_next_wake(w->engine).ms, b = transport_sim_next(w->transport).ms;
-	int64_t c = sim_client_next(w);
+	int64_t c = next_of_door(w);
 	a = a < b ? a : b;
 	return a < c ? a : c;
 }
@@ -85,7 +94,7 @@ void sim_drain(struct world *w)
 		bool did = sim_work_once(w);
 		if (engine_next_wake(w->engine).ms <= sim_now(w)) {
 			sim_turn(w);
-		} else if (!did && sim_client_next(w) > sim_now(w)) {
+		} else if (!did && next_of_door(w) > sim_now(w)) {
 			sim_check_rest(w);
 			return;
 		}
@@ -103,7 +112,7 @@ void sim_pass_time(struct world *w, int64_t most_ms)
 static void work_some(struct world *w)
 {
 	for (int i = 0; i < 6; i++) {
-		switch (sim_below(w, 5)) {
+		switch (sim_below(w, 6)) {
 		case 0:
 			store_inline_step(w->inner);
 			break;
@@ -111,11 +120,15 @@ static void work_some(struct world *w)
 			sim_client_step(w);
 			break;
 		case 2:
-			ch_port_dispatch(&w->port);
+			ch_port_dispatch(&w->loop.port);
 			ch_port_dispatch(&w->api_port);
 			break;
 		case 3:
 			transport_sim_step(w->transport);
+			break;
+		case 4:
+			sim_loop_step(w->base);
+			sim_http_step(w);
 			break;
 		default:
 			if (engine_next_wake(w->engine).ms <= sim_now(w))
@@ -166,6 +179,7 @@ static void settle(struct world *w)
 		sim_drain(w);
 		if (sim_all_settled(w))
 			return;
+		sim_retry(w, UINT64_MAX);
 		if (w->operations == 0)
 			sim_enable_all(w);
 		if (sim_now(w) > give_up)
@@ -192,12 +206,16 @@ static void heal(struct world *w)
 
 /* ---- the whole ---- */
 
-static void make_keys(struct world *w)
+/* The one that all is asked for; the operator acts for it. */
+static void make_account(struct world *w)
 {
-	for (int i = 0; i < SIM_SECRETS; i++) {
-		int rc = sign_key_init(&w->keys[i], sim_secrets[i], strlen(sim_secrets[i]), NULL);
-		CH_ASSERT(rc == 0);
-	}
+	struct store_request r, *batch[] = {&r};
+	struct account *a = &r.u.account_create.in.account;
+	store_request_init(&r, STORE_ACCOUNT_CREATE, NULL, NULL);
+	snprintf(a->id, sizeof(a->id), "default");
+	int rc = w->gate->inner->ops->write(w->gate->inner, batch, 1, NULL);
+	CH_ASSERT(rc == 0 && r.result == 0 && r.u.account_create.out.number == SIM_ACCOUNT);
+	store_request_fini(&r);
 }
 
 void sim_world_init(struct world *w, uint64_t seed, const struct sim_plan *plan)
@@ -211,8 +229,11 @@ void sim_world_init(struct world *w, uint64_t seed, const struct sim_plan *plan)
 	w->max_in_flight = slots[sim_below(w, sizeof(slots) / sizeof(slots[0]))];
 	ch_map_init(&w->hook_map, &w->rand);
 	ch_map_init(&w->parcels, &w->rand);
+	ch_map_init(&w->calls, &w->rand);
 	ch_list_init(&w->resends);
-	make_keys(w);
+	ch_list_init(&w->asks);
+	ch_list_init(&w->hook_asks);
+	ch_list_init(&w->unknown);
 	if (plan->with_sqlite) {
 		snprintf(w->dir, sizeof(w->dir), "/tmp/callhook-sim-XXXXXX");
 		char *made = mkdtemp(w->dir);
@@ -220,8 +241,10 @@ void sim_world_init(struct world *w, uint64_t seed, const struct sim_plan *plan)
 	}
 	sim_power_init(w);
 	sim_begin_life(w);
+	make_account(w);
 	for (int i = 0; i < 12; i++)
 		sim_make_hook(w);
+	sim_drain(w);
 }
 
 static bool goes_on(const struct world *w)
@@ -258,6 +281,7 @@ void sim_world_fini(struct world *w)
 	sim_end_life(w);
 	sim_forget_sends(w);
 	store_close(&w->kept);
+	sim_calls_fini(w);
 	sim_model_fini(w);
 	if (w->dir[0])
 		remove_files(w);

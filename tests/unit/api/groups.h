@@ -8,6 +8,7 @@ int group_parts(void);
 int group_calls(void);
 int group_import(void);
 int group_webhooks(void);
+int group_secrets(void);
 int group_deliveries(void);
 int group_operations(void);
 int group_flight(void);

@@ -10,6 +10,7 @@ int main(void)
 	failed += group_calls();
 	failed += group_import();
 	failed += group_webhooks();
+	failed += group_secrets();
 	failed += group_deliveries();
 	failed += group_operations();
 	failed += group_flight();

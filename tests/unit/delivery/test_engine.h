@@ -14,6 +14,7 @@ int engine_regression_tests(void);
 int engine_results_tests(void);
 int engine_outage_tests(void);
 int engine_ring_tests(void);
+int engine_rotation_tests(void);
 int engine_slots_tests(void);
 int worker_tests(void);
 

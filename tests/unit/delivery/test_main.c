@@ -13,6 +13,7 @@ int main(void)
 	failed += engine_ring_tests();
 	failed += engine_claim_tests();
 	failed += engine_results_tests();
+	failed += engine_rotation_tests();
 	failed += engine_damage_tests();
 	failed += engine_hooks_tests();
 	failed += engine_dead_tests();

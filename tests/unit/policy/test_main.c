@@ -8,6 +8,7 @@ int main(void)
 	failed += outcome_tests();
 	failed += rate_limit_tests();
 	failed += retry_tests();
+	failed += rotation_tests();
 	failed += scope_tests();
 	failed += sign_tests();
 	failed += sign_check_tests();

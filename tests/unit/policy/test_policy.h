@@ -20,6 +20,7 @@ int outage_tests(void);
 int outcome_tests(void);
 int rate_limit_tests(void);
 int retry_tests(void);
+int rotation_tests(void);
 int scope_tests(void);
 int sign_tests(void);
 int sign_check_tests(void);

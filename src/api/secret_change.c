@@ -1,0 +1,176 @@
+#include "api/secret_change.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "policy/rotation.h"
+#include "policy/sign.h"
+
+static void change_destroy(void *state)
+{
+	struct secret_change *s = state;
+
+	ch_secret_fini(&s->secret);
+	ch_free(s);
+}
+
+bool secret_change_start(struct api_request *r, struct secret_change **ret)
+{
+	struct secret_change *s = ch_calloc(1, sizeof(*s));
+
+	if (!s) {
+		api_out_of_memory(r);
+		return false;
+	}
+	s->now_ms = ch_clock_wall(&r->api->conf.clock).ms;
+	r->state = s;
+	r->state_fini = change_destroy;
+	r->is_secret = true;
+	*ret = s;
+	return true;
+}
+
+/* ---- sealed and opened ---- */
+
+int secret_seal(struct api_request *r, const struct webhook *w, const struct ch_secret *secret, uint8_t **ret,
+		size_t *ret_len)
+{
+	const struct api_conf *conf = &r->api->conf;
+	uint8_t aad[24];
+	struct ch_buf sealed;
+
+	webhook_seal_aad(w, aad);
+	ch_buf_init(&sealed, CH_SEAL_EXTRA_BYTES + SIGN_SECRET_TEXT_MAX);
+	int rc = ch_seal(conf->seal_key, &conf->rand, aad, sizeof(aad), secret->text, secret->len, &sealed);
+	size_t len = sealed.len;
+	char *bytes = rc == 0 ? ch_buf_detach(&sealed) : NULL;
+	ch_buf_fini(&sealed);
+	if (!bytes)
+		return CH_ENOMEM;
+	*ret = (uint8_t *)bytes;
+	*ret_len = len;
+	return 0;
+}
+
+int secret_open(struct api_request *r, const struct webhook *w, const uint8_t *sealed, size_t len,
+		struct ch_secret *ret)
+{
+	uint8_t aad[24];
+	struct ch_buf plain;
+
+	webhook_seal_aad(w, aad);
+	ch_buf_init(&plain, len + 1);
+	/* Room for all of it at once: growing would leave a piece of the secret behind. */
+	int rc = ch_buf_reserve(&plain, len)
+				 ? ch_unseal(r->api->conf.seal_key, aad, sizeof(aad), sealed, len, &plain)
+				 : CH_ENOMEM;
+	if (rc == 0)
+		rc = ch_secret_set(ret, plain.data, plain.len);
+	if (plain.data)
+		ch_wipe(plain.data, plain.cap);
+	ch_buf_fini(&plain);
+	return rc;
+}
+
+void secret_open_failed(struct api_request *r, int code)
+{
+	if (code == CH_ENOMEM)
+		api_out_of_memory(r);
+	else
+		api_problem(r, 500, "the secret can't be opened with this server's key");
+}
+
+void secret_answer_init(struct ch_buf *out)
+{
+	ch_buf_init(out, API_JSON_MAX);
+	(void)ch_buf_reserve(out, 4 * SIGN_SECRET_TEXT_MAX + 256);
+}
+
+/* ---- what the body says ---- */
+
+/* From now on overwritten when it is freed, as far as jansson lets us. */
+static void forget_json(json_t *json)
+{
+	const char *text = json_string_value(json_object_get(json, "secret"));
+
+	if (text)
+		ch_wipe((char *)(uintptr_t)text, strlen(text));
+	json_decref(json);
+}
+
+static void check_secret(const json_t *value, struct problems *problems)
+{
+	struct ch_err err = {0};
+
+	if (!json_is_string(value))
+		problems_add(problems, "/secret", "must be a string");
+	else if (sign_secret_check(json_string_value(value), json_string_length(value), &err) != 0)
+		problems_add(problems, "/secret", "%s", err.text);
+}
+
+static void check_overlap(const json_t *value, struct problems *problems)
+{
+	json_int_t s = json_integer_value(value);
+
+	if (!json_is_integer(value) || s < 0 || s > ROTATION_OVERLAP_MAX_S)
+		problems_add(problems, "/overlap", "must be a whole number of seconds from 0 to %lld",
+				(long long)ROTATION_OVERLAP_MAX_S);
+}
+
+static bool check_body(json_t *json, bool with_overlap, struct problems *problems)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(json, key, value)
+	{
+		if (strcmp(key, "secret") == 0)
+			check_secret(value, problems);
+		else if (with_overlap && strcmp(key, "overlap") == 0)
+			check_overlap(value, problems);
+		else
+			api_unknown_member(problems, key);
+	}
+	return problems->count == 0 && !problems->truncated;
+}
+
+static int choose(struct api_request *r, struct secret_change *s, json_t *brought)
+{
+	char made[SIGN_SECRET_TEXT_LEN + 1];
+
+	if (brought)
+		return ch_secret_set(&s->secret, json_string_value(brought), json_string_length(brought));
+	sign_secret_generate(&r->api->conf.rand, made);
+	int rc = ch_secret_set(&s->secret, made, SIGN_SECRET_TEXT_LEN);
+	ch_wipe(made, sizeof(made));
+	return rc;
+}
+
+static bool take_body(struct api_request *r, struct secret_change *s, json_t *json, bool with_overlap)
+{
+	json_t *overlap = json_object_get(json, "overlap");
+	struct problems problems;
+
+	problems_init(&problems);
+	if (json && !check_body(json, with_overlap, &problems)) {
+		api_invalid(r, with_overlap ? "the rotation is not valid" : "the secret is not valid",
+				&problems);
+		return false;
+	}
+	s->overlap_s = overlap ? json_integer_value(overlap) : ROTATION_OVERLAP_DEFAULT_S;
+	if (choose(r, s, json_object_get(json, "secret")) == 0)
+		return true;
+	api_out_of_memory(r);
+	return false;
+}
+
+bool secret_change_read(struct api_request *r, struct secret_change *s, bool with_overlap)
+{
+	json_t *json;
+
+	if (!api_json_object(r, true, &json))
+		return false;
+	bool is_good = take_body(r, s, json, with_overlap);
+	forget_json(json);
+	return is_good;
+}

@@ -1,0 +1,138 @@
+#include "store/store_sqlite.h"
+
+static const char doing[] = "remove what a deleted account had";
+
+/* A delivery and the chain of its attempts. What holds the removed number of an attempt is gone with it. */
+static int remove_delivery(struct store_sqlite *s, int64_t webhook, int64_t key, int64_t attempt,
+		size_t *removed, struct ch_err *err)
+{
+	struct sq_conn *c = &s->conn;
+	bool has_row = attempt != 0;
+	int rc = 0;
+
+	while (rc == 0 && has_row && attempt != 0) {
+		sq_bind_int(c, SQ_PURGE_ATTEMPT, 1, attempt);
+		sq_bind_int(c, SQ_PURGE_ATTEMPT, 2, key);
+		rc = sq_fetch(c, SQ_PURGE_ATTEMPT, &has_row, doing, err);
+		if (rc != 0 || !has_row)
+			break;
+		attempt = sq_int(c, SQ_PURGE_ATTEMPT, 0);
+		sq_reset(c, SQ_PURGE_ATTEMPT);
+		++*removed;
+	}
+	if (rc != 0)
+		return rc;
+	sq_bind_int(c, SQ_PURGE_DELIVERY, 1, webhook);
+	sq_bind_int(c, SQ_PURGE_DELIVERY, 2, key);
+	++*removed;
+	return sq_run(c, SQ_PURGE_DELIVERY, doing, err);
+}
+
+static int remove_deliveries(struct store_sqlite *s, struct store_account_sweep *q, struct ch_err *err)
+{
+	struct sq_conn *c = &s->conn;
+	int64_t webhook = 0;
+	bool has_row = true;
+	int rc = 0;
+
+	while (q->out.removed < q->in.limit) {
+		sq_bind_int(c, SQ_PURGE_NEXT, 1, q->in.number);
+		sq_bind_int(c, SQ_PURGE_NEXT, 2, webhook);
+		rc = sq_fetch(c, SQ_PURGE_NEXT, &has_row, doing, err);
+		if (rc != 0 || !has_row)
+			return rc;
+		webhook = sq_int(c, SQ_PURGE_NEXT, 0);
+		int64_t key = sq_int(c, SQ_PURGE_NEXT, 1), attempt = sq_int(c, SQ_PURGE_NEXT, 2);
+		sq_reset(c, SQ_PURGE_NEXT);
+		rc = remove_delivery(s, webhook, key, attempt, &q->out.removed, err);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* Rows that nothing hangs on. */
+static int remove_rows(
+		struct store_sqlite *s, struct store_account_sweep *q, enum sq_stmt which, struct ch_err *err)
+{
+	int rc;
+
+	if (q->out.removed >= q->in.limit)
+		return 0;
+	sq_bind_int(&s->conn, which, 1, q->in.number);
+	sq_bind_int(&s->conn, which, 2, (int64_t)(q->in.limit - q->out.removed));
+	rc = sq_run(&s->conn, which, doing, err);
+	if (rc == 0)
+		q->out.removed += (size_t)sqlite3_changes64(s->conn.db);
+	return rc;
+}
+
+static int finish(struct store_sqlite *s, const struct store_account_sweep *q, struct ch_err *err)
+{
+	int rc;
+
+	sq_bind_int(&s->conn, SQ_PURGE_HOOKS, 1, q->in.number);
+	rc = sq_run(&s->conn, SQ_PURGE_HOOKS, doing, err);
+	if (rc != 0)
+		return rc;
+	sq_bind_int(&s->conn, SQ_PURGE_DONE, 1, q->in.number);
+	return sq_run(&s->conn, SQ_PURGE_DONE, doing, err);
+}
+
+static int has_to_wait(struct store_sqlite *s, int64_t account, bool *ret, struct ch_err *err)
+{
+	int rc;
+
+	sq_bind_int(&s->conn, SQ_PURGE_WAITS, 1, account);
+	rc = sq_fetch(&s->conn, SQ_PURGE_WAITS, ret, doing, err);
+	if (rc == 0)
+		sq_reset(&s->conn, SQ_PURGE_WAITS);
+	return rc;
+}
+
+/* Deliveries go before the calls that they are of. The numbers of what is removed stay used: cursors of the
+ * feed are such numbers. */
+int sq_account_sweep(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
+{
+	struct store_account_sweep *q = &r->u.account_sweep;
+	bool waits = false;
+	int rc;
+
+	if (!sq_is_closed(s, q->in.number)) {
+		r->result = ch_err_set(&r->err, CH_ENOENT, "there is no such account to be removed");
+		return 0;
+	}
+	rc = has_to_wait(s, q->in.number, &waits, err);
+	if (rc != 0 || waits)
+		return rc;
+	rc = remove_deliveries(s, q, err);
+	if (rc == 0)
+		rc = remove_rows(s, q, SQ_PURGE_CALLS, err);
+	if (rc == 0)
+		rc = remove_rows(s, q, SQ_PURGE_AUDIT, err);
+	if (q->out.removed > 0) {
+		s->marks.last_call = s->marks.next_call - 1;
+		s->marks.last_attempt = s->marks.next_attempt - 1;
+	}
+	q->out.more = q->out.removed >= q->in.limit;
+	return rc == 0 && !q->out.more ? finish(s, q, err) : rc;
+}
+
+int sq_account_purges(struct sq_conn *c, struct store_sweeps *q, struct ch_err *err)
+{
+	bool has_row = true;
+	size_t cap = 0;
+	int rc = 0;
+
+	while (rc == 0) {
+		rc = sq_fetch(c, SQ_ACCOUNT_PURGES, &has_row, "read the accounts", err);
+		if (rc != 0 || !has_row)
+			break;
+		if (sq_grow((void **)&q->out.accounts, &cap, q->out.account_count, sizeof(int64_t)) != 0)
+			rc = sq_no_memory(err);
+		else
+			q->out.accounts[q->out.account_count++] = sq_int(c, SQ_ACCOUNT_PURGES, 0);
+	}
+	sq_reset(c, SQ_ACCOUNT_PURGES);
+	return rc;
+}
