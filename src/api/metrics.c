@@ -4,6 +4,8 @@
 
 #define BUCKETS 12
 
+_Static_assert(BUCKETS == STORE_COMMIT_BUCKETS, "one histogram writer serves both");
+
 static void head(struct ch_buf *out, const char *name, const char *type, const char *help)
 {
 	ch_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
@@ -17,7 +19,15 @@ static void one(struct ch_buf *out, const char *name, const char *type, const ch
 
 /* ---- the ledger ---- */
 
-static void put_ledger(struct ch_buf *out, const struct ledger *l)
+/* How long the delivery that is due longest has waited. One between two tries is not due. */
+static int64_t overdue_ms(const struct api *a, const struct store_ledger *ledger)
+{
+	int64_t now_ms = ch_clock_wall(&a->conf.clock).ms, due_ms = ledger->out.first_due_ms;
+
+	return due_ms >= 0 && due_ms < now_ms ? now_ms - due_ms : 0;
+}
+
+static void put_ledger(struct ch_buf *out, const struct ledger *l, int64_t overdue_ms)
 {
 	const struct {
 		const char *state;
@@ -32,6 +42,9 @@ static void put_ledger(struct ch_buf *out, const struct ledger *l)
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
 		ch_buf_addf(out, "callhook_ledger_deliveries{state=\"%s\"} %lld\n", states[i].state,
 				(long long)states[i].count);
+	one(out, "callhook_oldest_due_seconds", "gauge",
+			"How long the pending delivery that is due longest has been due; 0: none is.",
+			(double)overdue_ms / 1000.0);
 }
 
 /* ---- the delivery loops, summed ---- */
@@ -42,7 +55,7 @@ struct engine_sum {
 	unsigned long long delivered, failed, retried, reused, claims, claimed, overflowed;
 	unsigned long long probes, deaths, suspensions, switched_off, outages, resent;
 	long long in_flight, held, body_bytes, slow_in_flight, probes_in_flight, results_waiting;
-	long long lanes[LANE_STATE_COUNT];
+	long long lanes[LANE_STATE_COUNT], lanes_rate_limited, lanes_slow_waiting;
 	long long outage, refused; /* loops that are in that state */
 	unsigned long long attempt_us, receipt_us;
 	unsigned long long attempt_bucket[BUCKETS], receipt_bucket[BUCKETS];
@@ -83,6 +96,8 @@ static void add_engine(struct engine_sum *sum, const struct engine_stats *s)
 	add_gauge(&sum->in_flight, &s->in_flight);
 	add_gauge(&sum->slow_in_flight, &s->slow_in_flight);
 	add_gauge(&sum->probes_in_flight, &s->probes_in_flight);
+	add_gauge(&sum->lanes_rate_limited, &s->lanes_rate_limited);
+	add_gauge(&sum->lanes_slow_waiting, &s->lanes_slow_waiting);
 	add_gauge(&sum->results_waiting, &s->results_waiting);
 	add_gauge(&sum->outage, &s->is_outage);
 	add_gauge(&sum->refused, &s->is_refused);
@@ -93,7 +108,8 @@ static void add_engine(struct engine_sum *sum, const struct engine_stats *s)
 }
 
 static void histogram(struct ch_buf *out, const char *name, const char *help,
-		const unsigned long long buckets[BUCKETS], unsigned long long sum_us)
+		const unsigned long long buckets[BUCKETS], const int bounds_ms[BUCKETS - 1],
+		unsigned long long sum_us)
 {
 	unsigned long long count = 0;
 
@@ -101,8 +117,7 @@ static void histogram(struct ch_buf *out, const char *name, const char *help,
 	for (int i = 0; i < BUCKETS; i++) {
 		count += buckets[i];
 		if (i < BUCKETS - 1)
-			ch_buf_addf(out, "%s_bucket{le=\"%g\"} %llu\n", name,
-					engine_bucket_bounds_ms[i] / 1000.0, count);
+			ch_buf_addf(out, "%s_bucket{le=\"%g\"} %llu\n", name, bounds_ms[i] / 1000.0, count);
 		else
 			ch_buf_addf(out, "%s_bucket{le=\"+Inf\"} %llu\n", name, count);
 	}
@@ -119,10 +134,10 @@ static void put_attempts(struct ch_buf *out, const struct engine_sum *s)
 	for (int i = 1; i < 6; i++)
 		ch_buf_addf(out, "callhook_answers_total{class=\"%dxx\"} %llu\n", i, s->answers[i]);
 	histogram(out, "callhook_attempt_duration_seconds", "From the start of an attempt to its end.",
-			s->attempt_bucket, s->attempt_us);
+			s->attempt_bucket, engine_bucket_bounds_ms, s->attempt_us);
 	histogram(out, "callhook_receipt_duration_seconds",
 			"From a call's acceptance to its delivery, for those delivered at the first try.",
-			s->receipt_bucket, s->receipt_us);
+			s->receipt_bucket, engine_bucket_bounds_ms, s->receipt_us);
 }
 
 static void put_lanes(struct ch_buf *out, const struct engine_sum *s)
@@ -131,6 +146,12 @@ static void put_lanes(struct ch_buf *out, const struct engine_sum *s)
 	for (int i = 0; i < LANE_STATE_COUNT; i++)
 		ch_buf_addf(out, "callhook_lanes{state=\"%s\"} %lld\n", lane_state_name((enum lane_state)i),
 				s->lanes[i]);
+	head(out, "callhook_lanes_waiting", "gauge",
+			"Lanes that are READY and have something due, by what they wait for.");
+	ch_buf_addf(out,
+			"callhook_lanes_waiting{for=\"rate_limit\"} %lld\n"
+			"callhook_lanes_waiting{for=\"slow_half\"} %lld\n",
+			s->lanes_rate_limited, s->lanes_slow_waiting);
 	one(out, "callhook_lane_deaths_total", "counter", "Times that an endpoint was taken for dead.",
 			(double)s->deaths);
 	one(out, "callhook_lane_suspensions_total", "counter",
@@ -190,9 +211,12 @@ static double load(const atomic_ullong *counter)
 
 static void put_store(struct ch_buf *out, const struct store_stats *s)
 {
-	one(out, "callhook_store_commits_total", "counter", "Transactions committed.", load(&s->commits));
-	one(out, "callhook_store_commit_seconds_total", "counter", "Time spent in transactions.",
-			load(&s->commit_us) / 1e6);
+	unsigned long long buckets[BUCKETS] = {0};
+
+	add_counts(buckets, s->commit_bucket, BUCKETS);
+	histogram(out, "callhook_store_commit_duration_seconds",
+			"Transactions from their first write until they were on disk (fsync included).",
+			buckets, store_commit_bounds_ms, atomic_load(&s->commit_us));
 	one(out, "callhook_store_requests_total", "counter", "Writes in those transactions.", load(&s->rows));
 	one(out, "callhook_store_failures_total", "counter", "Transactions that failed as a whole.",
 			load(&s->failures));
@@ -252,7 +276,7 @@ static void put_process(struct ch_buf *out, const struct api *a)
 			a->is_stopping);
 }
 
-void metrics_write(struct ch_buf *out, const struct api *a, const struct ledger *ledger)
+void metrics_write(struct ch_buf *out, const struct api *a, const struct store_ledger *ledger)
 {
 	struct engine_sum sum = {0};
 
@@ -260,7 +284,7 @@ void metrics_write(struct ch_buf *out, const struct api *a, const struct ledger 
 		add_engine(&sum, worker_stats(a->conf.workers->items[i]));
 	put_process(out, a);
 	if (ledger)
-		put_ledger(out, ledger);
+		put_ledger(out, &ledger->out.ledger, overdue_ms(a, ledger));
 	put_engine(out, &sum);
 	if (a->conf.store_stats)
 		put_store(out, a->conf.store_stats);

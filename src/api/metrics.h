@@ -10,7 +10,8 @@
 
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-/* ledger: NULL when the store could not say; its metrics are left out then. */
-void metrics_write(struct ch_buf *out, const struct api *a, const struct ledger *ledger);
+/* ledger: an answered STORE_LEDGER over all accounts; NULL when the store could not say: its metrics are left
+ * out then. */
+void metrics_write(struct ch_buf *out, const struct api *a, const struct store_ledger *ledger);
 
 #endif

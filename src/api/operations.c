@@ -66,7 +66,7 @@ static void ledger_done(struct store_request *s)
 	struct ch_buf out;
 
 	ch_buf_init(&out, API_JSON_MAX);
-	metrics_write(&out, r->api, s->result == 0 ? &s->u.ledger.out.ledger : NULL);
+	metrics_write(&out, r->api, s->result == 0 ? &s->u.ledger : NULL);
 	if (out.err)
 		api_out_of_memory(r);
 	else

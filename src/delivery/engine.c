@@ -122,9 +122,20 @@ static int64_t pause_key(const struct lane *l, int64_t now_mono_ms)
 	return key;
 }
 
+/* From when on the lane may send; 0: it has no limit, or nothing to send. */
+static void set_rate_ready(struct engine *e, struct lane *l, int64_t at_mono_ms, int64_t now_mono_ms)
+{
+	bool is_limited = at_mono_ms > now_mono_ms;
+
+	e->rate_limited += is_limited - l->is_rate_limited;
+	l->is_rate_limited = is_limited;
+	l->rate_ready_mono_ms = at_mono_ms;
+}
+
 static void remove_lane(struct engine *e, struct lane *l)
 {
 	engine_stand_in_line(e, l, LINE_NONE);
+	set_rate_ready(e, l, 0, 0);
 	e->lanes_by_state[lane_state_of(l)]--;
 	set_claimer(e, l, false);
 	ch_heap_remove(&e->dues, &l->due);
@@ -140,9 +151,10 @@ void engine_replan(struct engine *e, struct lane *l)
 		remove_lane(e, l);
 		return;
 	}
-	l->rate_ready_mono_ms = l->rate.count > 0 && lane_has_sendable(l)
-						? rate_limit_next_ms(&l->rate, now_mono)
-						: 0;
+	set_rate_ready(e, l,
+			l->rate.count > 0 && lane_has_sendable(l) ? rate_limit_next_ms(&l->rate, now_mono)
+								  : 0,
+			now_mono);
 	engine_stand_in_line(e, l, lane_line_now(l, now_mono));
 	set_claimer(e, l, lane_wants_claim(l, engine_byte_share(e), now));
 	set_key(&e->dues, &l->due, due_key(l, now));
@@ -300,6 +312,8 @@ static void publish_gauges(struct engine *e)
 	set_gauge(&e->stats.in_flight, e->in_flight);
 	set_gauge(&e->stats.slow_in_flight, e->slow_in_flight);
 	set_gauge(&e->stats.probes_in_flight, e->probes_in_flight);
+	set_gauge(&e->stats.lanes_rate_limited, e->rate_limited);
+	set_gauge(&e->stats.lanes_slow_waiting, e->in_line[LINE_SLOW_FIRST] + e->in_line[LINE_SLOW_MORE]);
 	set_gauge(&e->stats.results_waiting, e->results);
 	set_gauge(&e->stats.lanes, (long long)e->lanes.len);
 	set_gauge(&e->stats.held, e->totals.held);

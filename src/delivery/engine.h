@@ -62,6 +62,8 @@ struct engine_stats {
 	atomic_ullong outages, resent;
 	atomic_llong in_flight, lanes, held, body_bytes; /* gauges */
 	atomic_llong lanes_by_state[LANE_STATE_COUNT]; /* gauge */
+	/* gauges: lanes with something due that wait for their rate limit, or for a slot of the slow half */
+	atomic_llong lanes_rate_limited, lanes_slow_waiting;
 	atomic_llong slow_in_flight, probes_in_flight; /* gauges, parts of in_flight */
 	atomic_llong results_waiting; /* gauge: attempts whose result is not yet in the store */
 	atomic_llong is_outage; /* gauge: 1 while our own line or name server is taken to be down */

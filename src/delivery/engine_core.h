@@ -80,6 +80,8 @@ struct engine {
 	struct lane_totals totals;
 
 	int lanes_by_state[LANE_STATE_COUNT];
+	int in_line[LINE_COUNT]; /* lanes in each ring; of [LINE_NONE] no use is made */
+	int rate_limited; /* lanes whose rate limit holds something back */
 	int in_flight;
 	int slow_in_flight; /* of slow lanes when they began, and what is overdue */
 	int probes_in_flight;

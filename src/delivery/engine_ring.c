@@ -69,6 +69,8 @@ void engine_stand_in_line(struct engine *e, struct lane *l, enum lane_line line)
 		return;
 	if (ch_list_is_linked(&l->ring))
 		ch_list_unlink(&l->ring);
+	e->in_line[l->line]--;
+	e->in_line[line]++;
 	l->line = line;
 	if (line != LINE_NONE)
 		ch_list_push_back(&e->rings[line], &l->ring);

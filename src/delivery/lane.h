@@ -140,6 +140,7 @@ struct lane {
 
 	struct rate_limit rate;
 	int64_t rate_ready_mono_ms; /* as of the latest replan; past: may send */
+	bool is_rate_limited; /* counted in the engine's rate_limited */
 	bool is_paused; /* our own fault: a short rest, the state stays READY */
 	int64_t paused_until_mono_ms;
 	int own_faults; /* pauses in a row */

@@ -34,10 +34,15 @@ static inline void store_submit(struct store_client *c, struct store_request *r)
 	c->submit(c, r);
 }
 
+#define STORE_COMMIT_BUCKETS 12
+extern const int store_commit_bounds_ms[STORE_COMMIT_BUCKETS - 1];
+
 /* Counters for /metrics; each only grows. Times in microseconds. */
 struct store_stats {
 	atomic_ullong commits;
 	atomic_ullong commit_us;
+	/* By duration, up to store_commit_bounds_ms; the last: longer. The clock counts in ms. */
+	atomic_ullong commit_bucket[STORE_COMMIT_BUCKETS];
 	atomic_ullong rows; /* requests in those commits */
 	atomic_ullong failures; /* commits that failed as a whole, those tried again in parts too */
 	atomic_llong queued; /* a gauge: waiting for the writer now */

@@ -340,6 +340,7 @@ struct store_ledger {
 	} in;
 	struct {
 		struct ledger ledger;
+		int64_t first_due_ms; /* least due time of what is PENDING; -1: nothing is */
 	} out;
 };
 

@@ -340,12 +340,17 @@ static int ledger(const struct store_memory *m, struct store_request *r)
 {
 	struct store_ledger *l = &r->u.ledger;
 
+	l->out.first_due_ms = -1;
 	for (struct ch_map_node *n = ch_map_next(&m->webhooks, NULL); n != NULL;
 			n = ch_map_next(&m->webhooks, n)) {
 		const struct memory_webhook *w = CH_CONTAINER_OF(n, struct memory_webhook, node);
 
-		if (l->in.account == 0 || l->in.account == w->settings->account)
-			rules_ledger_add(&l->out.ledger, &w->counts);
+		if (l->in.account != 0 && l->in.account != w->settings->account)
+			continue;
+		rules_ledger_add(&l->out.ledger, &w->counts);
+		const struct due_node *first = due_first(&w->pending);
+		if (first != NULL && (l->out.first_due_ms < 0 || first->due_ms < l->out.first_due_ms))
+			l->out.first_due_ms = first->due_ms;
 	}
 	return 0;
 }

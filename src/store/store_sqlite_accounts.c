@@ -247,6 +247,7 @@ int sq_ledger(struct sq_conn *c, struct store_ledger *q, struct ch_err *err)
 			.parked = sq_int(c, SQ_LEDGER_SUM, 4),
 			.canceled = sq_int(c, SQ_LEDGER_SUM, 5),
 	};
+	q->out.first_due_ms = sq_int(c, SQ_LEDGER_SUM, 6);
 	sq_reset(c, SQ_LEDGER_SUM);
 	return 0;
 }

@@ -212,11 +212,14 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				   "streak_since_ms = ?10, streak_attempts = ?11, streak_delivery = ?12, "
 				   "streak_others = ?13 WHERE webhook = ?1",
 				SQ_WRITER},
-		[SQ_LEDGER_SUM] = {"SELECT coalesce(sum(l.accepted), 0), coalesce(sum(l.pending), 0), "
-				   "coalesce(sum(l.delivered), 0), coalesce(sum(l.failed), 0), "
-				   "coalesce(sum(l.parked), 0), coalesce(sum(l.canceled), 0)" HOOK_TABLES
-				   "WHERE ?1 = 0 OR w.account = ?1",
-				SQ_READER},
+		[SQ_LEDGER_SUM] =
+				{"SELECT coalesce(sum(l.accepted), 0), coalesce(sum(l.pending), 0), "
+				 "coalesce(sum(l.delivered), 0), coalesce(sum(l.failed), 0), "
+				 "coalesce(sum(l.parked), 0), coalesce(sum(l.canceled), 0), "
+				 "coalesce(min((SELECT min(d.at_ms) FROM delivery d INDEXED BY "
+				 "delivery_due WHERE d.webhook = w.number AND d.state = 0)), -1)" HOOK_TABLES
+				 "WHERE ?1 = 0 OR w.account = ?1",
+						SQ_READER},
 		[SQ_MARKS] = {"SELECT max(coalesce((SELECT max(seq) FROM call_version), 0), last_call), "
 			      "max(coalesce((SELECT max(number) FROM attempt), 0), last_attempt), "
 			      "coalesce((SELECT max(number) FROM webhook), 0), id_ahead_ms, last_call, "

@@ -6,6 +6,8 @@
 #include "base/assert.h"
 #include "base/crash_point.h"
 
+const int store_commit_bounds_ms[STORE_COMMIT_BUCKETS - 1] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000};
+
 static struct store_request *request_of(struct ch_list *n)
 {
 	return CH_CONTAINER_OF(CH_CONTAINER_OF(n, struct ch_msg, link), struct store_request, msg);
@@ -299,16 +301,25 @@ static void queue_sweeps_after(struct store_writer *w, struct store_request *con
 	}
 }
 
+static void count_commit(struct store_stats *stats, size_t rows, int64_t ms)
+{
+	int i = 0;
+
+	while (i < STORE_COMMIT_BUCKETS - 1 && ms > store_commit_bounds_ms[i])
+		i++;
+	atomic_fetch_add(&stats->commits, 1);
+	atomic_fetch_add(&stats->rows, rows);
+	atomic_fetch_add(&stats->commit_us, (unsigned long long)ms * 1000);
+	atomic_fetch_add(&stats->commit_bucket[i], 1);
+}
+
 static int commit(struct store_writer *w, struct store_request *const *requests, size_t n)
 {
 	int64_t began_ms = ch_clock_mono(&w->clock).ms;
 	int rc = w->store->ops->write(w->store, requests, n, NULL);
 
 	if (rc == 0) {
-		atomic_fetch_add(&w->stats->commits, 1);
-		atomic_fetch_add(&w->stats->rows, n);
-		atomic_fetch_add(&w->stats->commit_us,
-				(unsigned long long)(ch_clock_mono(&w->clock).ms - began_ms) * 1000);
+		count_commit(w->stats, n, ch_clock_mono(&w->clock).ms - began_ms);
 	} else {
 		atomic_fetch_add(&w->stats->failures, 1);
 	}

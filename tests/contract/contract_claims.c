@@ -47,6 +47,30 @@ static void the_least_due_comes_first(void **state)
 	store_request_fini(&r);
 }
 
+static int64_t first_due(const struct bed *b, int64_t account)
+{
+	struct store_request r;
+
+	store_request_init(&r, STORE_LEDGER, NULL, NULL);
+	r.u.ledger.in.account = account;
+	assert_int_equal(serve(b, &r), 0);
+	int64_t due_ms = r.u.ledger.out.first_due_ms;
+	store_request_fini(&r);
+	return due_ms;
+}
+
+static void the_ledger_tells_what_is_due_first(void **state)
+{
+	struct bed *b = *state;
+	struct id rows[ROWS];
+
+	assert_int_equal(first_due(b, 0), -1);
+	make_rows(b, rows);
+	assert_int_equal(first_due(b, 0), NOW_MS + 10);
+	assert_int_equal(first_due(b, ACCOUNT), NOW_MS + 10);
+	assert_int_equal(first_due(b, OTHER_ACCOUNT), -1);
+}
+
 static void equal_due_times_go_by_id(void **state)
 {
 	struct bed *b = *state;
@@ -242,6 +266,8 @@ int contract_claims(void)
 {
 	static const struct CMUnitTest tests[] = {
 			cmocka_unit_test_setup_teardown(the_least_due_comes_first, bed_setup, bed_teardown),
+			cmocka_unit_test_setup_teardown(
+					the_ledger_tells_what_is_due_first, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(equal_due_times_go_by_id, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(a_claim_stops_at_its_limit, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(

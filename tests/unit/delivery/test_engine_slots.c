@@ -165,10 +165,12 @@ static void no_more_than_the_rate(void **state)
 	rig_advance(r, 30000);
 	assert_int_equal(r->send_count, 5);
 	assert_non_null(strstr(rig_lane(r, 0).waits_for, "the rate limit of 5 in 60 s"));
+	assert_int_equal(atomic_load(&engine_stats_of(r->engine)->lanes_rate_limited), 1);
 	rig_advance(r, 34000);
 	assert_int_equal(r->send_count, 10);
 	rig_advance(r, 200000);
 	assert_int_equal(rig_ledger(r)->delivered, 20);
+	assert_int_equal(atomic_load(&engine_stats_of(r->engine)->lanes_rate_limited), 0);
 	for (int i = 5; i < 20; i++)
 		assert_true(r->sends[i].at_mono_ms - r->sends[i - 5].at_mono_ms >= 60000);
 }
