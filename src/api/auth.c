@@ -127,8 +127,8 @@ int auth_check(const struct auth *a, const struct auth_credentials *c, struct au
 	*ret = (struct auth_caller){
 			.account = account, .scopes = SCOPE_ALL, .is_operator = c->authorization != NULL};
 	snprintf(ret->words, sizeof(ret->words), "%s",
-			ret->is_operator ? "operator"
-			: entry->key     ? "api key secondary"
-					 : "api key primary");
+			ret->is_operator      ? "operator"
+			: entry && entry->key ? "api key secondary"
+					      : "api key primary");
 	return 0;
 }
