@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 
 echo "== layers, includes, banned calls"
 /usr/bin/python3 tools/check_source.py
+/usr/bin/python3 tools/openapi.py --check
 
 echo "== format"
 mapfile -t files < <(git ls-files --cached --others --exclude-standard '*.c' '*.h')

@@ -131,36 +131,33 @@ def check(doc):
 
 # ---- C ----
 
-def c_string(data):
-    """Bytes as C string literals, at most 4,000 a piece."""
-    rows = []
-    for at in range(0, len(data), 96):
-        row = "".join(chr(c) if 0x20 <= c < 0x7f and c not in b'"\\?' else f"\\{c:03o}" for c in data[at:at + 96])
-        rows.append(f'\t"{row}"')
-    return "\n".join(rows)
+def c_bytes(data):
+    """A string would be longer than C compilers have to take."""
+    numbers = [str(b if b < 128 else b - 256) for b in data]
+    return "{\n" + "".join(f"\t{', '.join(numbers[i:i + 24])},\n" for i in range(0, len(numbers), 24)) + "}"
+
+
+def without_plans(root):
+    """As it is served: only what can be called."""
+    paths = {path: {method: o for method, o in item.items() if "x-planned" not in o}
+             for path, item in root["paths"].items()}
+    return {**root, "paths": {path: item for path, item in paths.items() if item}}
 
 
 def compact(doc):
-    return json.dumps(doc.root, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(without_plans(doc.root), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def embed(doc):
     served = compact(doc)
     tag = '\\"' + hashlib.sha256(served).hexdigest()[:32] + '\\"'
-    rows = []
-    for method, path, operation in doc.operations():
-        rows.append(f'\t{{"{method.upper()}", "{path}", "{operation["operationId"]}"}},')
     return "\n".join([
         "/* Made by tools/openapi.py out of openapi.json. */",
         '#include "api/openapi.h"',
         "",
-        f"const char openapi_text[] =\n{c_string(served)};",
-        "const size_t openapi_text_len = sizeof(openapi_text) - 1;",
+        f"const char openapi_text[] = {c_bytes(served)};",
+        "const size_t openapi_text_len = sizeof(openapi_text);",
         f'const char openapi_etag[] = "{tag}";',
-        "const struct openapi_operation openapi_operations[] = {",
-        *rows,
-        "};",
-        f"const size_t openapi_operation_count = {len(rows)};",
         ""])
 
 

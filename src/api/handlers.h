@@ -37,6 +37,12 @@ void deliveries_list(struct api_request *r);
 void deliveries_get(struct api_request *r);
 void deliveries_resend(struct api_request *r);
 
+void audit_list(struct api_request *r);
+
+void hooks_post(struct api_request *r);
+
+void openapi_get(struct api_request *r);
+
 void operations_health(struct api_request *r);
 void operations_ready(struct api_request *r);
 void operations_metrics(struct api_request *r);

@@ -40,8 +40,9 @@ int http_conn_open(struct http_server *s, int fd, const struct sockaddr *sa)
 	}
 	ch_buf_init(&c->in, INPUT_LIMIT);
 	ch_buf_init(&c->out, SIZE_MAX);
-	if (address_from_sockaddr(sa, &c->peer) != 0)
-		c->peer.len = 0;
+	struct address peer;
+	if (address_from_sockaddr(sa, &peer) == 0)
+		address_format(&peer, c->peer);
 	ch_list_init(&c->link);
 	ch_list_init(&c->again);
 	s->connections++;

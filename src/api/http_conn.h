@@ -86,7 +86,6 @@ struct http_exchange {
 	bool is_bare; /* the stream's client asked for HEAD: no body at all */
 	void (*drained)(void *ctx);
 	void *drained_ctx;
-	char peer[ADDRESS_TEXT_MAX];
 };
 
 struct http_conn {
@@ -114,7 +113,7 @@ struct http_conn {
 	size_t out_at;
 	struct ch_bytes *out_body; /* goes out behind out */
 	size_t out_body_at;
-	struct address peer;
+	char peer[ADDRESS_TEXT_MAX]; /* "": not known */
 };
 
 /* http_conn.c */

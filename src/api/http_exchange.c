@@ -50,7 +50,7 @@ const char *http_body(const struct http_exchange *x, size_t *ret_len)
 
 const char *http_peer(const struct http_exchange *x)
 {
-	return x->peer;
+	return x->conn->peer;
 }
 
 bool http_has_body(const struct http_exchange *x)

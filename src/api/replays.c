@@ -210,6 +210,7 @@ static void submit(struct api_request *r, const struct replay *p)
 	api_begin_store(r, STORE_REPLAY_CREATE);
 	r->store.u.replay_create.in.account = r->caller.account->number;
 	r->store.u.replay_create.in.replay = *p;
+	api_audit(r, "webhook.replay", NULL);
 	api_submit(r, created);
 }
 
@@ -296,6 +297,7 @@ void replays_delete(struct api_request *r)
 	r->store.u.replay_cancel.in.account = r->caller.account->number;
 	r->store.u.replay_cancel.in.id = r->id;
 	r->store.u.replay_cancel.in.now_ms = ch_clock_wall(&r->api->conf.clock).ms;
+	api_audit(r, "replay.cancel", NULL);
 	api_submit(r, canceled);
 }
 

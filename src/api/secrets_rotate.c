@@ -61,6 +61,7 @@ static bool rotate_apply(struct api_request *r, struct webhook *w)
 	rotation_begin(w, s->now_ms, s->overlap_s);
 	/* Without an overlap at once. */
 	(void)rotation_settle(w, s->now_ms);
+	api_audit(r, "secret.rotate", "{\"overlap\":%lld}", (long long)s->overlap_s);
 	return true;
 }
 
@@ -107,6 +108,7 @@ static bool finish_apply(struct api_request *r, struct webhook *w)
 	if (!has_rotation(r, w))
 		return false;
 	webhook_promote_secret(w);
+	api_audit(r, "secret.rotate_finish", NULL);
 	return true;
 }
 
@@ -115,6 +117,7 @@ static bool cancel_apply(struct api_request *r, struct webhook *w)
 	if (!has_rotation(r, w))
 		return false;
 	webhook_drop_next_secret(w);
+	api_audit(r, "secret.rotate_cancel", NULL);
 	return true;
 }
 
@@ -187,6 +190,35 @@ static void reveal(struct api_request *r, const struct webhook *w)
 	ch_secret_fini(&next);
 }
 
+static void reveal_logged(struct store_request *s)
+{
+	if (s->result != 0)
+		api_store_problem(api_request_of(s), "account");
+	else
+		reveal(api_request_of(s), api_request_of(s)->state);
+}
+
+static void forget_webhook(void *state)
+{
+	struct webhook *w = state;
+
+	webhook_destroy(&w);
+}
+
+/* No secret leaves the server before it stands in the log that it did. */
+static void log_reveal(struct api_request *r, const struct webhook *w)
+{
+	r->state = webhook_clone(w);
+	if (!r->state) {
+		api_out_of_memory(r);
+		return;
+	}
+	r->state_fini = forget_webhook;
+	api_begin_store(r, STORE_AUDIT_ADD);
+	api_audit(r, "secret.reveal", NULL);
+	api_submit(r, reveal_logged);
+}
+
 static void reveal_done(struct store_request *s)
 {
 	struct api_request *r = api_request_of(s);
@@ -200,7 +232,7 @@ static void reveal_done(struct store_request *s)
 	if (!w->secret_sealed)
 		api_problem(r, 409, "the webhook has no secret");
 	else
-		reveal(r, w);
+		log_reveal(r, w);
 }
 
 void secrets_reveal(struct api_request *r)

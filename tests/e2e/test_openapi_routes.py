@@ -1,4 +1,4 @@
-"""src/api/openapi.json is whole, and names the routes that the table of routes has: no more and no fewer."""
+"""src/api/openapi.json is whole, and names the routes that the table of routes has, but for what is planned."""
 import json
 import os
 import re
@@ -14,18 +14,6 @@ SCOPES = {"SCOPE_CALLS_READ": "calls:read", "SCOPE_CALLS_WRITE": "calls:write",
 TYPES = {"ROUTE_JSON": {"application/json"}, "ROUTE_MAYBE_JSON": {"application/json"},
          "ROUTE_MERGE_PATCH": {"application/merge-patch+json", "application/json"},
          "ROUTE_NDJSON": {"application/x-ndjson", "application/jsonl"}, "ROUTE_NO_BODY": set()}
-
-# Described and not built. Ends empty: what is built leaves this list, or the test fails.
-NOT_YET = {
-    "DELETE /v1/calls/{id}", "GET /v1/calls", "GET /v1/calls/feed", "POST /v1/webhooks/{id}/test", "POST /v1/webhooks/check",
-    "GET /v1/deliveries/stream",
-    "GET /v1/stats", "POST /v1/auth/token", "GET /v1/account", "PATCH /v1/account",
-    "POST /v1/account/keys/{slot}/rotate", "GET /v1/audit", "POST /v1/session", "DELETE /v1/session",
-    "POST /v1/integrations/hooks", "DELETE /v1/integrations/hooks/{id}", "GET /v1/agents", "PUT /v1/agents/{id}",
-    "GET /v1/accounts", "POST /v1/accounts", "DELETE /v1/accounts/{id}", "POST /v1/accounts/{id}/portal-link",
-    "GET /openapi.json", "GET /docs",
-}
-
 
 def built():
     """Method and path to (caller, scope, body), out of the table of routes."""
@@ -55,7 +43,8 @@ def test_every_route_is_described():
 
 
 def test_what_is_described_is_built():
-    assert set(described()) - set(built()) == NOT_YET
+    """x-planned: described ahead of the code, and left out of what is served."""
+    assert set(described()) - set(built()) == {name for name, o in described().items() if "x-planned" in o}
 
 
 def test_scopes_and_bodies_are_those_of_the_routes():

@@ -1,0 +1,155 @@
+#include <string.h>
+
+#include "api/api_core.h"
+#include "api/handlers.h"
+#include "base/alloc.h"
+
+/* What automation platforms call to subscribe a flow to the calls of one agent. A hook is a webhook like any
+ * other, made with other words; asked for again with the same URL and agent it is the same one, as flows are
+ * published more than once. */
+
+#define TRIGGER "POST_CALL"
+
+static void destroy_wanted(void *state)
+{
+	struct webhook *w = state;
+
+	webhook_destroy(&w);
+}
+
+static void reply_id(struct api_request *r, const struct id *id)
+{
+	struct ch_buf out;
+	struct json_out o = {.buf = &out};
+
+	ch_buf_init(&out, API_JSON_MAX);
+	json_out_id(&o, NULL, id);
+	api_reply_json(r, 201, &out);
+}
+
+static void create_done(struct store_request *s)
+{
+	if (s->result != 0)
+		api_store_problem(api_request_of(s), "account");
+	else
+		reply_id(api_request_of(s), &s->u.webhook_create.in.webhook.id);
+}
+
+static void create(struct api_request *r)
+{
+	struct webhook *w = r->state;
+	char id[ID_TEXT_LEN + 1];
+
+	api_begin_store(r, STORE_WEBHOOK_CREATE);
+	w->id = id_gen_next(&r->api->ids);
+	w->account = r->caller.account->number;
+	w->created_ms = ch_clock_wall(&r->api->conf.clock).ms;
+	id_format(&w->id, id);
+	r->store.u.webhook_create.in.webhook = *w;
+	webhook_init(w);
+	r->store.u.webhook_create.in.max_webhooks = r->api->conf.max_webhooks;
+	api_audit(r, "webhook.create", "{\"trigger\":\"" TRIGGER "\"}");
+	api_audit_target(r, id);
+	api_submit(r, create_done);
+}
+
+static bool is_same(const struct webhook *a, const struct webhook *b)
+{
+	return strcmp(a->url, b->url) == 0 && a->agent_count == 1 && b->agent_count == 1 &&
+	       id_compare(&a->agent_ids[0], &b->agent_ids[0]) == 0;
+}
+
+static void list_done(struct store_request *s)
+{
+	struct api_request *r = api_request_of(s);
+	const struct store_webhook_list *list = &s->u.webhook_list;
+
+	if (s->result != 0) {
+		api_store_problem(r, "account");
+		return;
+	}
+	for (size_t i = 0; i < list->out.count; i++) {
+		if (!is_same(&list->out.rows[i].webhook, r->state))
+			continue;
+		struct id id = list->out.rows[i].webhook.id;
+		reply_id(r, &id);
+		return;
+	}
+	create(r);
+}
+
+/* The settings of the webhook that the hook's members ask for. NULL: a problem was added, or, without one,
+ * there is no memory. */
+static json_t *settings_of(json_t *json, struct problems *problems)
+{
+	json_t *agent = json_object_get(json, "agentId"), *trigger = json_object_get(json, "trigger");
+	const char *key;
+	json_t *value;
+	struct id id;
+
+	json_object_foreach(json, key, value)
+	{
+		if (strcmp(key, "url") != 0 && strcmp(key, "agentId") != 0 && strcmp(key, "name") != 0 &&
+				strcmp(key, "trigger") != 0)
+			api_unknown_member(problems, key);
+	}
+	if (!trigger || !json_is_string(trigger) || strcmp(json_string_value(trigger), TRIGGER) != 0)
+		problems_add(problems, "/trigger", "must be \"" TRIGGER "\"");
+	if (!agent || !json_is_string(agent) ||
+			id_parse(json_string_value(agent), json_string_length(agent), &id) != 0)
+		problems_add(problems, "/agentId", "must be a UUID in lower case");
+	if (problems->count > 0)
+		return NULL;
+	json_t *settings = json_pack("{s:[O]}", "agentIds", agent);
+	const char *const same[] = {"url", "name"};
+	for (size_t i = 0; settings && i < 2; i++) {
+		json_t *given = json_object_get(json, same[i]);
+		if (given && json_object_set(settings, same[i], given) != 0) {
+			json_decref(settings);
+			settings = NULL;
+		}
+	}
+	return settings;
+}
+
+/* False: it has replied. */
+static bool take_wanted(struct api_request *r, json_t *json)
+{
+	struct problems problems;
+	struct webhook *w = ch_calloc(1, sizeof(*w));
+	int rc = CH_ENOMEM;
+
+	if (!w) {
+		api_out_of_memory(r);
+		return false;
+	}
+	webhook_init(w);
+	r->state = w;
+	r->state_fini = destroy_wanted;
+	problems_init(&problems);
+	json_t *settings = settings_of(json, &problems);
+	if (settings)
+		rc = webhook_from_json(settings, &r->api->conf.url_rules, w, &problems);
+	json_decref(settings);
+	if (problems.count > 0)
+		api_invalid(r, "the hook is not valid", &problems);
+	else if (rc != 0)
+		api_out_of_memory(r);
+	problems_fini(&problems);
+	return rc == 0;
+}
+
+void hooks_post(struct api_request *r)
+{
+	json_t *json;
+
+	if (!api_no_query(r) || !api_json_object(r, false, &json))
+		return;
+	bool is_good = take_wanted(r, json);
+	json_decref(json);
+	if (!is_good)
+		return;
+	api_begin_store(r, STORE_WEBHOOK_LIST);
+	r->store.u.webhook_list.in.account = r->caller.account->number;
+	api_submit(r, list_done);
+}
