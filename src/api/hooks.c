@@ -5,8 +5,8 @@
 #include "base/alloc.h"
 
 /* What automation platforms call to subscribe a flow to the calls of one agent. A hook is a webhook like any
- * other, made with other words; asked for again with the same URL and agent it is the same one, as flows are
- * published more than once. */
+ * other, made with other words. Flows are published more than once: while one that is on sends the same calls
+ * to the same URL, that is the hook. */
 
 #define TRIGGER "POST_CALL"
 
@@ -29,10 +29,14 @@ static void reply_id(struct api_request *r, const struct id *id)
 
 static void create_done(struct store_request *s)
 {
-	if (s->result != 0)
-		api_store_problem(api_request_of(s), "account");
+	struct api_request *r = api_request_of(s);
+
+	if (s->result == CH_EEXIST)
+		reply_id(r, &s->u.webhook_create.out.same);
+	else if (s->result != 0)
+		api_store_problem(r, "account");
 	else
-		reply_id(api_request_of(s), &s->u.webhook_create.in.webhook.id);
+		reply_id(r, &s->u.webhook_create.in.webhook.id);
 }
 
 static void create(struct api_request *r)
@@ -48,34 +52,10 @@ static void create(struct api_request *r)
 	r->store.u.webhook_create.in.webhook = *w;
 	webhook_init(w);
 	r->store.u.webhook_create.in.max_webhooks = r->api->conf.max_webhooks;
+	r->store.u.webhook_create.in.is_once = true;
 	api_audit(r, "webhook.create", "{\"trigger\":\"" TRIGGER "\"}");
 	api_audit_target(r, id);
 	api_submit(r, create_done);
-}
-
-static bool is_same(const struct webhook *a, const struct webhook *b)
-{
-	return strcmp(a->url, b->url) == 0 && a->agent_count == 1 && b->agent_count == 1 &&
-	       id_compare(&a->agent_ids[0], &b->agent_ids[0]) == 0;
-}
-
-static void list_done(struct store_request *s)
-{
-	struct api_request *r = api_request_of(s);
-	const struct store_webhook_list *list = &s->u.webhook_list;
-
-	if (s->result != 0) {
-		api_store_problem(r, "account");
-		return;
-	}
-	for (size_t i = 0; i < list->out.count; i++) {
-		if (!is_same(&list->out.rows[i].webhook, r->state))
-			continue;
-		struct id id = list->out.rows[i].webhook.id;
-		reply_id(r, &id);
-		return;
-	}
-	create(r);
 }
 
 /* The settings of the webhook that the hook's members ask for. NULL: a problem was added, or, without one,
@@ -147,9 +127,6 @@ void hooks_post(struct api_request *r)
 		return;
 	bool is_good = take_wanted(r, json);
 	json_decref(json);
-	if (!is_good)
-		return;
-	api_begin_store(r, STORE_WEBHOOK_LIST);
-	r->store.u.webhook_list.in.account = r->caller.account->number;
-	api_submit(r, list_done);
+	if (is_good)
+		create(r);
 }

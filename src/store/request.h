@@ -102,12 +102,17 @@ struct store_call_put {
 	} out;
 };
 
-/* STORE_WEBHOOK_CREATE: CH_ELIMIT when the account has max_webhooks already. */
+/* STORE_WEBHOOK_CREATE: CH_ELIMIT when the account has max_webhooks already. With is_once, CH_EEXIST and out
+ * when one that is on sends the same calls to the same URL; the oldest of them. */
 struct store_webhook_create {
 	struct {
 		struct webhook webhook; /* takes; id and created_ms set by the asker; revision becomes 1 */
 		int max_webhooks;
+		bool is_once;
 	} in;
+	struct {
+		struct id same; /* is_once only */
+	} out;
 };
 
 /* STORE_WEBHOOK_UPDATE: replaces the settings. CH_ENOENT: gone. CH_ECONFLICT: the revision in the struct is

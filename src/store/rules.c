@@ -230,6 +230,18 @@ static bool note_outcome(const struct store_attempt *a, struct streak *s)
 	return true;
 }
 
+bool rules_webhook_serves(const struct webhook *w, const struct webhook *wanted)
+{
+	if (!w->enabled || w->statuses != wanted->statuses || w->agent_count != wanted->agent_count ||
+			strcmp(w->url, wanted->url) != 0)
+		return false;
+	for (size_t i = 0; i < w->agent_count; i++) {
+		if (id_compare(&w->agent_ids[i], &wanted->agent_ids[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
 bool rules_receiver_note(const struct store_attempt *a, struct rules_receiver *r)
 {
 	bool has_changed = note_outcome(a, &r->streak);

@@ -81,6 +81,10 @@ size_t rules_replay_room(const struct replay *p, size_t limit); /* rows that a s
 #define RULES_REPLAY_OFF_WAIT_MS 1000 /* while the webhook is switched off */
 extern const char rules_replay_off[], rules_replay_deleted[], rules_replay_asked[]; /* reasons */
 
+/* Would a webhook with the settings of wanted only send again what w sends: it is on, and has the same URL,
+ * agents and statuses. */
+bool rules_webhook_serves(const struct webhook *w, const struct webhook *wanted);
+
 /* What a store keeps with a webhook about its receiver. */
 struct rules_receiver {
 	struct streak streak;

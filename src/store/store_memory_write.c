@@ -150,15 +150,38 @@ static int count_webhooks(const struct store_memory *m, int64_t account)
 	return count;
 }
 
+/* NULL: none of the account's serves what is asked for. */
+static const struct webhook *find_same(const struct store_memory *m, const struct webhook *wanted)
+{
+	const struct memory_space *s = memory_space_find(m, wanted->account);
+
+	if (s == NULL)
+		return NULL;
+	CH_LIST_FOREACH (&s->webhooks, it, nx) {
+		const struct webhook *w = CH_CONTAINER_OF(it, struct memory_webhook, in_account)->settings;
+
+		if (!w->deleted && rules_webhook_serves(w, wanted))
+			return w;
+	}
+	return NULL;
+}
+
 static int webhook_create(struct store_memory *m, struct store_request *r)
 {
 	const struct webhook *in = &r->u.webhook_create.in.webhook;
+	const struct webhook *same = NULL;
 	struct webhook *settings;
 
 	if (memory_account_is_closed(m, in->account))
 		return refuse(r, CH_ENOENT, "the account is deleted");
 	if (memory_webhook_find(m, &in->id) != NULL)
 		return refuse(r, CH_EEXIST, "there is a webhook with this id already");
+	if (r->u.webhook_create.in.is_once)
+		same = find_same(m, in);
+	if (same != NULL) {
+		r->u.webhook_create.out.same = same->id;
+		return refuse(r, CH_EEXIST, "a webhook sends these calls to this URL already");
+	}
 	if (count_webhooks(m, in->account) >= r->u.webhook_create.in.max_webhooks) {
 		r->result = ch_err_set(&r->err, CH_ELIMIT,
 				"the account has %d webhooks already, the most it may have",

@@ -74,11 +74,22 @@ static int create(struct store_sqlite *s, struct webhook *settings, struct ch_er
 	return rc;
 }
 
+/* NULL: none of the account's serves what is asked for. */
+static const struct webhook *find_same(const struct sq_group *g, const struct webhook *wanted)
+{
+	for (size_t i = 0; g != NULL && i < g->count; i++) {
+		if (g->hooks[i]->settings != NULL && rules_webhook_serves(g->hooks[i]->settings, wanted))
+			return g->hooks[i]->settings;
+	}
+	return NULL;
+}
+
 int sq_webhook_create(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
 {
 	const struct webhook *in = &r->u.webhook_create.in.webhook;
 	struct sq_group *g = sq_group_find(&s->hooks, in->account);
 	size_t count = g == NULL ? 0 : g->count;
+	const struct webhook *same = NULL;
 	struct webhook *settings;
 	struct sq_hook *taken = NULL;
 	int rc = sq_hook_get(&s->hooks, &s->conn, &in->id, &taken, err);
@@ -89,6 +100,12 @@ int sq_webhook_create(struct store_sqlite *s, struct store_request *r, struct ch
 		return refuse(r, CH_ENOENT, "the account is deleted");
 	if (taken != NULL)
 		return refuse(r, CH_EEXIST, "there is a webhook with this id already");
+	if (r->u.webhook_create.in.is_once)
+		same = find_same(g, in);
+	if (same != NULL) {
+		r->u.webhook_create.out.same = same->id;
+		return refuse(r, CH_EEXIST, "a webhook sends these calls to this URL already");
+	}
 	if ((int64_t)count >= r->u.webhook_create.in.max_webhooks) {
 		r->result = ch_err_set(&r->err, CH_ELIMIT,
 				"the account has %zu webhooks already, the most it may have", count);

@@ -17,6 +17,42 @@ static void put_call(const struct bed *b, unsigned call)
 	assert_int_equal(serve_drop(b, &r), 0);
 }
 
+/* Asks for webhook n, unless one serves the same already. */
+static int ask_once(const struct bed *b, unsigned n, call_status_set statuses, struct id *ret_same)
+{
+	struct store_request r;
+	int rc;
+
+	ask_webhook(b, &r, n, true);
+	r.u.webhook_create.in.is_once = true;
+	r.u.webhook_create.in.max_webhooks = 4;
+	r.u.webhook_create.in.webhook.statuses = statuses;
+	rc = serve(b, &r);
+	*ret_same = r.u.webhook_create.out.same;
+	store_request_fini(&r);
+	return rc;
+}
+
+static void asked_for_once_it_is_the_oldest_that_is_on(void **state)
+{
+	struct bed *b = *state;
+	struct store_request r;
+	struct id same, second = id_of('w', 2);
+
+	ask_webhook(b, &r, 1, false);
+	call_status_set statuses = r.u.webhook_create.in.webhook.statuses;
+	assert_int_equal(serve_drop(b, &r), 0);
+	assert_int_equal(ask_once(b, 2, statuses, &same), 0);
+	ask_webhook(b, &r, 3, true);
+	assert_int_equal(serve_drop(b, &r), 0);
+	assert_int_equal(ask_once(b, 4, statuses, &same), CH_EEXIST);
+	assert_id_equal(&same, &second);
+	assert_int_equal(ask_once(b, 4, 1u << CALL_FAILED, &same), 0);
+	assert_int_equal(ask_once(b, 5, statuses, &same), CH_EEXIST);
+	assert_id_equal(&same, &second);
+	assert_int_equal(ask_once(b, 5, 1u << CALL_REJECTED, &same), CH_ELIMIT);
+}
+
 static void all_settings_come_back(void **state)
 {
 	struct bed *b = *state;
@@ -357,6 +393,8 @@ static int restarts(void)
 int contract_webhooks(void)
 {
 	static const struct CMUnitTest tests[] = {
+			cmocka_unit_test_setup_teardown(
+					asked_for_once_it_is_the_oldest_that_is_on, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(all_settings_come_back, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(an_id_is_taken_once, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(

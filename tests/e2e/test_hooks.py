@@ -1,5 +1,6 @@
 """The hooks that automation platforms make: a webhook for the calls of one agent."""
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 from conftest import some_call
 
@@ -31,6 +32,35 @@ def test_asked_for_twice_it_is_the_same(service, receiver):
     assert (first.status, again.status, other.status) == (201, 201, 201)
     assert first.json() == again.json() != other.json()
     assert len(service.request("GET", "/v1/webhooks").json()["content"]) == 2
+
+
+def test_one_that_sends_less_is_not_the_same(service, receiver):
+    first = service.request("POST", "/v1/integrations/hooks", hook(receiver)).json()
+    assert service.request("POST", f"/v1/webhooks/{first}/disable", {}).status == 200
+    second = service.request("POST", "/v1/integrations/hooks", hook(receiver)).json()
+    assert second != first
+    assert service.request("PATCH", f"/v1/webhooks/{second}", {"statuses": ["FAILED"]}).status == 200
+    third = service.request("POST", "/v1/integrations/hooks", hook(receiver)).json()
+    assert third not in (first, second)
+    assert service.request("POST", "/v1/integrations/hooks", hook(receiver)).json() == third
+
+
+def test_many_at_once_make_one(service, receiver):
+    asked = hook(receiver)
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: service.request("POST", "/v1/integrations/hooks", asked), range(16)))
+    assert [a.status for a in answers] == [201] * 16
+    assert len({a.json() for a in answers}) == 1
+    assert len(service.request("GET", "/v1/webhooks").json()["content"]) == 1
+
+
+def test_no_more_than_an_account_may_have(service, receiver):
+    for n in range(50):
+        made = service.request("POST", "/v1/integrations/hooks", hook(receiver, url=f"{receiver.url()}?{n}"))
+        assert made.status == 201
+    assert service.request("POST", "/v1/integrations/hooks", hook(receiver)).status == 409
+    again = service.request("POST", "/v1/integrations/hooks", hook(receiver, url=f"{receiver.url()}?49"))
+    assert (again.status, again.json()) == (201, made.json())
 
 
 def test_it_goes(service, receiver):
