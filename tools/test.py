@@ -116,7 +116,7 @@ def pytest_tests(tally, binary, name, arguments):
 
 
 # The C tests in which more than one thread runs.
-THREADED = ["base", "store_clients", "store_faults_threads", "delivery"]
+THREADED = ["base", "store_clients", "store_faults_threads", "delivery", "api_accounts"]
 
 SANITIZER = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:allocator_may_return_null=1",

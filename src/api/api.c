@@ -11,6 +11,34 @@
 #define LIMIT_NONE_BYTES 4096
 #define LIMIT_SMALL_BYTES ((size_t)256 * 1024)
 
+static int add_account(struct accounts_registry *all, const struct account *a, struct ch_err *err)
+{
+	const struct account *made = NULL;
+	int rc = accounts_prepare(a, &made);
+
+	if (rc == 0)
+		rc = accounts_add(all, made, a->number);
+	accounts_unref(&made);
+	if (rc == CH_EEXIST)
+		return ch_err_set(err, rc, "a key of account %s belongs to another one too", a->id);
+	return rc == 0 ? 0 : ch_err_set(err, rc, "out of memory");
+}
+
+static int fill(struct api *a, struct ch_err *err)
+{
+	const struct api_conf *conf = &a->conf;
+	int rc = accounts_create(&conf->rand, &a->accounts);
+
+	a->stats = ch_calloc(api_route_count + 1, sizeof(*a->stats));
+	a->codec = call_codec_create(conf->call_max_bytes);
+	if (rc != 0 || !a->stats || !a->codec)
+		return ch_err_set(err, CH_ENOMEM, "out of memory");
+	for (size_t i = 0; rc == 0 && i < conf->account_count; i++)
+		rc = add_account(a->accounts, &conf->accounts[i], err);
+	auth_init(&a->auth, a->accounts, conf->operator_token);
+	return rc;
+}
+
 int api_create(const struct api_conf *conf, struct api **ret, struct ch_err *err)
 {
 	struct api *a = ch_calloc(1, sizeof(*a));
@@ -20,18 +48,7 @@ int api_create(const struct api_conf *conf, struct api **ret, struct ch_err *err
 	a->started = ch_clock_wall(&conf->clock);
 	a->started_mono = ch_clock_mono(&conf->clock);
 	id_gen_init(&a->ids, conf->clock, conf->rand);
-	a->accounts = ch_calloc(conf->account_count ? conf->account_count : 1, sizeof(*a->accounts));
-	a->stats = ch_calloc(api_route_count + 1, sizeof(*a->stats));
-	a->codec = call_codec_create(conf->call_max_bytes);
-	int rc = CH_ENOMEM;
-	if (a->accounts && a->stats && a->codec) {
-		if (conf->account_count)
-			memcpy(a->accounts, conf->accounts, conf->account_count * sizeof(*a->accounts));
-		rc = auth_init(&a->auth, a->accounts, conf->account_count, conf->operator_token, &conf->rand,
-				err);
-	} else {
-		ch_err_set(err, rc, "out of memory");
-	}
+	int rc = fill(a, err);
 	if (rc) {
 		api_destroy(&a);
 		return rc;
@@ -48,9 +65,8 @@ void api_destroy(struct api **pa)
 	if (!a)
 		return;
 	CH_ASSERT(a->busy == 0);
-	auth_fini(&a->auth);
+	accounts_destroy(&a->accounts);
 	call_codec_destroy(&a->codec);
-	ch_free(a->accounts);
 	ch_free(a->stats);
 	ch_wipe(a->conf.seal_key, sizeof(a->conf.seal_key));
 	ch_free(a);

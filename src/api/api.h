@@ -30,7 +30,7 @@ struct api_conf {
 	struct url_rules url_rules;
 	uint8_t seal_key[CH_SEAL_KEY_BYTES];
 	const char *operator_token; /* NULL: none */
-	const struct account *accounts; /* all there are, copied */
+	const struct account *accounts; /* all there are at the start, copied */
 	size_t account_count;
 	size_t call_max_bytes; /* CALL_MAX_BYTES_DEFAULT */
 	size_t import_max_bytes; /* 16 MiB */

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "api/accounts_registry.h"
 #include "api/api.h"
 #include "api/auth.h"
 #include "api/json_out.h"
@@ -34,7 +35,7 @@ struct api_route_stats {
 
 struct api {
 	struct api_conf conf;
-	struct account *accounts;
+	struct accounts_registry *accounts;
 	struct auth auth;
 	struct call_codec *codec;
 	struct id_gen ids;
@@ -50,7 +51,7 @@ struct api_request {
 	struct api *api;
 	struct http_exchange *x;
 	const struct route *route; /* NULL: none fits */
-	struct auth_caller caller; /* account NULL: not asked for */
+	struct auth_caller caller; /* account NULL: not asked for; of it number, id and name may be read */
 	struct id id; /* of the path, once api_path_id has been asked */
 	const char *param; /* the path's segment in braces, not NUL-terminated */
 	size_t param_len;

@@ -69,6 +69,7 @@ static void free_request(struct api_request *r)
 	if (r->has_store)
 		store_request_fini(&r->store);
 	store_audit_destroy(&r->audit);
+	auth_caller_fini(&r->caller);
 	ch_free(r);
 }
 
