@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 build_packages=(gcc libc6-dev make meson ninja-build pkg-config python3 ca-certificates curl
     libevent-dev libcurl4-openssl-dev libc-ares-dev libsqlite3-dev libssl-dev libjansson-dev)
 test_packages=(libcmocka-dev clang llvm libclang-rt-14-dev python3-pytest openssl git locales libcommons-codec-java
-    prometheus)
+    prometheus chromium)
 lint_packages=(clang clang-format clang-tidy libcmocka-dev locales git)
 bench_packages=(wrk openssl)
 peer_packages=(redis-server)
@@ -17,17 +17,26 @@ wanted=()
 needs_node=false
 needs_java=false
 needs_interop=false
+needs_web=false
 needs_peer=false
 for group in "$@"; do
     case $group in
-    build) wanted+=("${build_packages[@]}") ;;
+    build)
+        wanted+=("${build_packages[@]}")
+        needs_node=true
+        needs_web=true
+        ;;
     test)
         wanted+=("${test_packages[@]}")
         needs_node=true
         needs_java=true
         needs_interop=true
         ;;
-    lint) wanted+=("${lint_packages[@]}") ;;
+    lint)
+        wanted+=("${lint_packages[@]}")
+        needs_node=true
+        needs_web=true
+        ;;
     bench) wanted+=("${bench_packages[@]}") ;;
     peer)
         wanted+=("${peer_packages[@]}")
@@ -73,5 +82,6 @@ install_npm() {
         (cd "$1" && npm ci --no-audit --no-fund && touch node_modules/.installed)
     fi
 }
+if $needs_web; then install_npm web; fi
 if $needs_interop; then install_npm tests/interop; fi
 if $needs_peer; then install_npm bench/peer; fi

@@ -22,6 +22,15 @@ for path in sys.argv[1:]:
     ast.parse(open(path, encoding="utf-8").read(), path)
 PY
 
+echo "== the page: types, form"
+(
+    cd web
+    node_modules/.bin/openapi-typescript ../src/api/openapi.json --default-non-nullable false \
+        --output src/api/schema.d.ts >/dev/null
+    node_modules/.bin/tsc --project .
+    node_modules/.bin/prettier --check --log-level warn .
+)
+
 echo "== warnings of clang, as errors"
 if [ ! -e build-lint/build.ninja ]; then
     CC=clang meson setup build-lint --buildtype=debugoptimized -Dwerror=true -Dbench=true -Dcrash_points=true >/dev/null

@@ -42,6 +42,8 @@ void audit_list(struct api_request *r);
 void hooks_post(struct api_request *r);
 
 void openapi_get(struct api_request *r);
+void page_asset_get(struct api_request *r);
+void page_get(struct api_request *r);
 
 void operations_health(struct api_request *r);
 void operations_ready(struct api_request *r);

@@ -33,6 +33,8 @@ const struct route api_routes[] = {
 	{"POST", "/v1/integrations/hooks", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_JSON, ROUTE_LIMIT_SMALL, hooks_post},
 	{"DELETE", "/v1/integrations/hooks/{id}", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, webhooks_delete},
 	{"GET", "/openapi.json", ROUTE_OPEN, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, openapi_get},
+	{"GET", "/", ROUTE_OPEN, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, page_get},
+	{"GET", "/assets/{name}", ROUTE_OPEN, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, page_asset_get},
 	{"GET", "/healthz", ROUTE_OPEN, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, operations_health},
 	{"GET", "/readyz", ROUTE_OPEN, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, operations_ready},
 	{"GET", "/metrics", ROUTE_OPEN, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, operations_metrics},

@@ -239,7 +239,8 @@ static void routes_are_found(void **state)
 			{"POST", "/v1/webhooks//secret", NULL, false, ""},
 			{"GET", "/healthz", "/healthz", true, "GET, HEAD"},
 			{"GET", "/healthz/", NULL, false, ""},
-			{"GET", "/", NULL, false, ""},
+			{"GET", "/", "/", true, "GET, HEAD"},
+			{"GET", "/assets/", NULL, false, ""},
 			{"get", "/healthz", NULL, true, "GET, HEAD"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -1,0 +1,56 @@
+/** Times, numbers and lengths in the user's language. */
+import { language, say } from "./i18n";
+
+const cache = new Map<string, Intl.DateTimeFormat>();
+
+function dates(kind: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+	const key = language() + kind;
+	let f = cache.get(key);
+	if (!f) cache.set(key, (f = new Intl.DateTimeFormat(language(), options)));
+	return f;
+}
+
+export function time(iso: string | null | undefined): string {
+	return iso ? dates("long", { dateStyle: "medium", timeStyle: "medium" }).format(new Date(iso)) : "–";
+}
+
+export function clock(at: Date): string {
+	return dates("clock", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(at);
+}
+
+export function number(n: number): string {
+	return new Intl.NumberFormat(language()).format(n);
+}
+
+export function percent(ratio: number | null): string {
+	if (ratio === null) return "–";
+	return new Intl.NumberFormat(language(), { style: "percent", maximumFractionDigits: 1 }).format(ratio);
+}
+
+export function ms(n: number | null | undefined): string {
+	if (n === null || n === undefined) return "–";
+	if (n < 1000) return `${number(Math.round(n * 10) / 10)} ms`;
+	return `${number(Math.round(n / 10) / 100)} s`;
+}
+
+/** "3 min 20 s", of whole seconds. */
+export function length(seconds: number): string {
+	const s = Math.max(0, Math.round(seconds));
+	const parts: [number, string][] = [
+		[Math.floor(s / 86400), say("unit.day")],
+		[Math.floor(s / 3600) % 24, "h"],
+		[Math.floor(s / 60) % 60, "min"],
+		[s % 60, "s"],
+	];
+	const first = parts.findIndex(([n]) => n > 0);
+	if (first < 0) return "0 s";
+	return parts
+		.slice(first, first + 2)
+		.filter(([n]) => n > 0)
+		.map(([n, unit]) => `${n} ${unit}`)
+		.join(" ");
+}
+
+export function shortId(id: string): string {
+	return id.slice(0, 8) + "…" + id.slice(-4);
+}

@@ -1,0 +1,360 @@
+/** The building blocks of every view. */
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+import type { ApiError } from "../api/client";
+import { say, type Key, useText } from "../i18n";
+import type { Loaded } from "../load";
+import { toast } from "./toast";
+
+export type Tone = "good" | "warn" | "bad" | "info" | "none";
+
+type ButtonProps = {
+	kind?: "primary" | "danger" | "danger primary" | "plain";
+	isBusy?: boolean;
+	isCompact?: boolean;
+} & Omit<JSX.ButtonHTMLAttributes<HTMLButtonElement>, "class" | "className">;
+
+export function Button({ kind, isBusy = false, isCompact = false, children, ...rest }: ButtonProps) {
+	return (
+		<button
+			type="button"
+			{...rest}
+			class={["button", kind, isCompact && "compact"].filter(Boolean).join(" ")}
+			aria-busy={isBusy}
+			disabled={rest.disabled || isBusy}
+		>
+			{children}
+		</button>
+	);
+}
+
+export function Badge({ tone, children }: { tone: Tone; children: ComponentChildren }) {
+	return <span class={`badge ${tone}`}>{children}</span>;
+}
+
+export function Notice(props: {
+	tone: Tone;
+	title?: string;
+	isAlert?: boolean;
+	children?: ComponentChildren;
+}) {
+	return (
+		<div class={`notice ${props.tone}`} role={props.isAlert ? "alert" : "status"}>
+			{props.title && <strong>{props.title}</strong>}
+			{props.children}
+		</div>
+	);
+}
+
+/** What went wrong, in words: the service's own where it gave some. */
+export function errorText(e: ApiError): string {
+	if (e.status === 0) return say("error.offline");
+	if (e.status === 429) return say("error.limit", { seconds: e.retryAfterSeconds ?? 15 });
+	if (e.status === 403) return e.problem?.detail ?? say("error.forbidden");
+	return e.message;
+}
+
+export function Failure({ error, onRetry }: { error: ApiError | undefined; onRetry?: () => void }) {
+	const t = useText();
+	if (!error) return null;
+	return (
+		<Notice tone="bad" isAlert>
+			<p>{errorText(error)}</p>
+			{error.problem?.errors && error.problem.errors.length > 0 && (
+				<ul>
+					{error.problem.errors.map((e) => (
+						<li key={e.pointer}>
+							<code>{e.pointer}</code> {e.detail}
+						</li>
+					))}
+				</ul>
+			)}
+			{onRetry && (
+				<div>
+					<Button isCompact onClick={onRetry}>
+						{t("retry")}
+					</Button>
+				</div>
+			)}
+		</Notice>
+	);
+}
+
+export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+	return (
+		<div class="empty">
+			<h2>{title}</h2>
+			{children}
+		</div>
+	);
+}
+
+/** Waiting, failed, or there. The place is kept while waiting, so that nothing jumps. */
+export function Await<T>(props: { of: Loaded<T>; children: (data: T) => ComponentChildren }) {
+	const t = useText();
+	const { data, error, reload } = props.of;
+	if (data !== undefined)
+		return (
+			<>
+				<Failure error={error} onRetry={reload} />
+				{props.children(data)}
+			</>
+		);
+	if (error) return <Failure error={error} onRetry={reload} />;
+	return (
+		<div class="skeleton" role="status">
+			<div class="hidden">{t("loading")}</div>
+			<span />
+			<span />
+			<span />
+		</div>
+	);
+}
+
+type FieldProps = {
+	label: string;
+	hint?: string | undefined;
+	wrong?: string | undefined;
+	children: (a: { id: string; "aria-describedby"?: string; "aria-invalid"?: boolean }) => ComponentChildren;
+};
+
+/** A label, its control, and what is to be said of it. */
+export function Field({ label, hint, wrong, children }: FieldProps) {
+	const id = useId();
+	const described = [hint && `${id}-hint`, wrong && `${id}-wrong`].filter(Boolean).join(" ");
+	return (
+		<div class="field">
+			<label for={id}>{label}</label>
+			{children({
+				id,
+				...(described && { "aria-describedby": described }),
+				...(wrong && { "aria-invalid": true }),
+			})}
+			{hint && (
+				<span class="hint" id={`${id}-hint`}>
+					{hint}
+				</span>
+			)}
+			{wrong && (
+				<span class="wrong" id={`${id}-wrong`} role="alert">
+					{wrong}
+				</span>
+			)}
+		</div>
+	);
+}
+
+type TextProps = {
+	label: string;
+	value: string;
+	onValue: (value: string) => void;
+	hint?: string | undefined;
+	wrong?: string | undefined;
+	isShort?: boolean;
+} & Omit<JSX.InputHTMLAttributes<HTMLInputElement>, "value" | "label" | "onInput" | "class" | "className">;
+
+export function TextField({ label, value, onValue, hint, wrong, isShort, ...rest }: TextProps) {
+	return (
+		<Field label={label} hint={hint} wrong={wrong}>
+			{(a) => (
+				<input
+					class={isShort ? "input short" : "input"}
+					{...rest}
+					{...a}
+					value={value}
+					onInput={(e) => onValue(e.currentTarget.value)}
+				/>
+			)}
+		</Field>
+	);
+}
+
+type SelectProps = {
+	label: string;
+	value: string;
+	onValue: (value: string) => void;
+	options: [value: string, text: string][];
+	hint?: string;
+};
+
+export function SelectField({ label, value, onValue, options, hint }: SelectProps) {
+	return (
+		<Field label={label} hint={hint}>
+			{(a) => (
+				<select class="input" {...a} value={value} onChange={(e) => onValue(e.currentTarget.value)}>
+					{options.map(([v, text]) => (
+						<option key={v} value={v}>
+							{text}
+						</option>
+					))}
+				</select>
+			)}
+		</Field>
+	);
+}
+
+export function Choice(props: { label: ComponentChildren; isOn: boolean; onChange: (on: boolean) => void }) {
+	return (
+		<label class="choice">
+			<input type="checkbox" checked={props.isOn} onChange={(e) => props.onChange(e.currentTarget.checked)} />
+			<span>{props.label}</span>
+		</label>
+	);
+}
+
+export function Copy({ text, label }: { text: string; label?: string }) {
+	const t = useText();
+	const copy = async (): Promise<void> => {
+		try {
+			await navigator.clipboard.writeText(text);
+		} catch {
+			copyByHand(text); // plain http has no clipboard API
+		}
+		toast(t("copied"));
+	};
+	return (
+		<Button isCompact onClick={() => void copy()}>
+			{label ?? t("copy")}
+		</Button>
+	);
+}
+
+function copyByHand(text: string): void {
+	const area = document.createElement("textarea");
+	area.value = text;
+	area.className = "hidden";
+	document.body.append(area);
+	area.select();
+	document.execCommand("copy");
+	area.remove();
+}
+
+export function SecretBox({ value }: { value: string }) {
+	return (
+		<div class="secret">
+			<code>{value}</code>
+			<Copy text={value} />
+		</div>
+	);
+}
+
+type DialogProps = { title: string; onClose: () => void; children: ComponentChildren };
+
+/** Modal; the browser keeps the focus inside and gives it back. */
+export function Dialog({ title, onClose, children }: DialogProps) {
+	const box = useRef<HTMLDialogElement>(null);
+	const id = useId();
+	useEffect(() => {
+		box.current?.showModal();
+	}, []);
+	return (
+		<dialog ref={box} aria-labelledby={id} onClose={onClose} onCancel={onClose}>
+			<div class="body">
+				<h2 id={id}>{title}</h2>
+				{children}
+			</div>
+		</dialog>
+	);
+}
+
+type ConfirmProps = {
+	title: string;
+	text: string;
+	action: string;
+	/** What must be typed before it can be done. */
+	phrase?: string;
+	error: ApiError | undefined;
+	isBusy: boolean;
+	onConfirm: () => void;
+	onClose: () => void;
+	children?: ComponentChildren;
+};
+
+export function Confirm(p: ConfirmProps) {
+	const t = useText();
+	const [typed, setTyped] = useState("");
+	const isReady = p.phrase === undefined || typed.trim() === p.phrase;
+	return (
+		<Dialog title={p.title} onClose={p.onClose}>
+			<p>{p.text}</p>
+			{p.children}
+			{p.phrase !== undefined && (
+				<TextField
+					label={t("confirm.type", { phrase: p.phrase })}
+					value={typed}
+					onValue={setTyped}
+					autocomplete="off"
+				/>
+			)}
+			<Failure error={p.error} />
+			<div class="row">
+				<Button kind="danger primary" isBusy={p.isBusy} disabled={!isReady} onClick={p.onConfirm}>
+					{p.action}
+				</Button>
+				<Button onClick={p.onClose}>{t("cancel")}</Button>
+			</div>
+		</Dialog>
+	);
+}
+
+export function Card({
+	title,
+	aside,
+	children,
+}: {
+	title: string;
+	aside?: ComponentChildren;
+	children: ComponentChildren;
+}) {
+	const id = useId();
+	return (
+		<section class="card" aria-labelledby={id}>
+			<div class="row spread">
+				<h2 id={id}>{title}</h2>
+				{aside}
+			</div>
+			{children}
+		</section>
+	);
+}
+
+/** The view's head; it takes the focus when one comes here, so that a screen reader says where one is. */
+export function Head({ title, children }: { title: string; children?: ComponentChildren }) {
+	const heading = useRef<HTMLHeadingElement>(null);
+	useEffect(() => {
+		document.title = `${title} · callhook`;
+	}, [title]);
+	useEffect(() => {
+		if (document.activeElement === document.body || document.activeElement?.closest(".nav"))
+			heading.current?.focus({ preventScroll: true });
+	}, []);
+	return (
+		<div class="head">
+			<h1 ref={heading} tabIndex={-1}>
+				{title}
+			</h1>
+			{children && <div class="row">{children}</div>}
+		</div>
+	);
+}
+
+export function Table(props: { caption: string; heads: (Key | null)[]; children: ComponentChildren }) {
+	const t = useText();
+	return (
+		<div class="table-box">
+			<table class="flow">
+				<caption class="hidden">{props.caption}</caption>
+				<thead>
+					<tr>
+						{props.heads.map((h, i) => (
+							<th key={i} scope="col">
+								{h ? t(h) : <span class="hidden">{t("actions")}</span>}
+							</th>
+						))}
+					</tr>
+				</thead>
+				<tbody>{props.children}</tbody>
+			</table>
+		</div>
+	);
+}

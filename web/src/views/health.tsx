@@ -1,0 +1,259 @@
+/** How each webhook is doing: rate, success, latency, what waits. Every chart is a table too. */
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import { get, type Stats, type WebhookList } from "../api/client";
+import { language, useText, type Key } from "../i18n";
+import { useLoad } from "../load";
+import { hrefOf, replace } from "../router";
+import * as format from "../format";
+import { Await, Card, Empty, Head, SelectField } from "../ui/parts";
+import { LaneBadge, nameOf } from "./states";
+
+type One = Stats["webhooks"][number];
+type Span = { seconds: number; step: number; key: Key };
+
+const SPANS: Record<string, Span> = {
+	hour: { seconds: 3600, step: 60, key: "span.hour" },
+	day: { seconds: 86400, step: 3600, key: "span.day" },
+	week: { seconds: 7 * 86400, step: 3600, key: "span.week" },
+	month: { seconds: 30 * 86400, step: 86400, key: "span.month" },
+};
+const ASK_AGAIN_MS = 15000;
+const HEIGHT = 220;
+
+interface Line {
+	label: string;
+	color: string; // a custom property
+	values: (number | null)[];
+}
+
+function colorOf(property: string): string {
+	return getComputedStyle(document.documentElement).getPropertyValue(property).trim();
+}
+
+function draw(box: HTMLElement, times: number[], lines: Line[], unit: string): uPlot {
+	const axis = {
+		stroke: colorOf("--muted"),
+		grid: { stroke: colorOf("--border"), width: 1 },
+		ticks: { show: false },
+	};
+	const dates = new Intl.DateTimeFormat(language(), {
+		month: "numeric",
+		day: "numeric",
+		hour: "2-digit",
+		minute: "2-digit",
+	});
+	return new uPlot(
+		{
+			width: box.clientWidth,
+			height: HEIGHT,
+			legend: { live: false },
+			axes: [
+				{ ...axis, values: (_, at) => at.map((s) => dates.format(new Date(s * 1000))), space: 110 },
+				{ ...axis, size: 64, values: (_, at) => at.map((v) => format.number(v) + unit) },
+			],
+			scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
+			series: [
+				{},
+				...lines.map((l) => ({
+					label: l.label,
+					stroke: colorOf(l.color),
+					width: 2,
+					points: { show: times.length < 3 },
+				})),
+			],
+		},
+		[times, ...lines.map((l) => l.values)],
+		box,
+	);
+}
+
+function Chart({
+	title,
+	times,
+	lines,
+	unit = "",
+}: {
+	title: string;
+	times: number[];
+	lines: Line[];
+	unit?: string;
+}) {
+	const t = useText();
+	const box = useRef<HTMLDivElement>(null);
+	useEffect(() => {
+		const element = box.current as HTMLDivElement;
+		const plot = draw(element, times, lines, unit);
+		const resize = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT }));
+		resize.observe(element);
+		return () => {
+			resize.disconnect();
+			plot.destroy();
+		};
+	});
+	return (
+		<Card title={title}>
+			<div class="chart" ref={box} aria-hidden="true" />
+			<details>
+				<summary>{t("health.table")}</summary>
+				<div class="table-box" tabIndex={0} role="region" aria-label={title}>
+					<table>
+						<thead>
+							<tr>
+								<th scope="col">{t("time")}</th>
+								{lines.map((l) => (
+									<th key={l.label} scope="col" class="number">
+										{l.label}
+									</th>
+								))}
+							</tr>
+						</thead>
+						<tbody>
+							{times.map((s, i) => (
+								<tr key={s}>
+									<th scope="row" class="nowrap">
+										{format.time(new Date(s * 1000).toISOString())}
+									</th>
+									{lines.map((l) => (
+										<td key={l.label} class="number">
+											{l.values[i] === null ? "–" : format.number(l.values[i] as number) + unit}
+										</td>
+									))}
+								</tr>
+							))}
+						</tbody>
+					</table>
+				</div>
+			</details>
+		</Card>
+	);
+}
+
+function Tile({ label, value }: { label: string; value: string }) {
+	return (
+		<div>
+			<div class="muted small">{label}</div>
+			<div class="figure">{value}</div>
+		</div>
+	);
+}
+
+function Tiles({ one }: { one: One }) {
+	const t = useText();
+	const waiting = one.oldestPending ? (Date.now() - Date.parse(one.oldestPending)) / 1000 : null;
+	return (
+		<div class="tiles">
+			<Tile label={t("health.success")} value={format.percent(one.successRate)} />
+			<Tile label="p50" value={format.ms(one.latency.p50)} />
+			<Tile label="p99" value={format.ms(one.latency.p99)} />
+			<Tile label={t("delivery.PENDING")} value={format.number(one.counts.pending)} />
+			<Tile label={t("health.oldest")} value={waiting === null ? "–" : format.length(waiting)} />
+			<Tile label={t("delivery.FAILED")} value={format.number(one.counts.failed)} />
+			<Tile label={t("delivery.PARKED")} value={format.number(one.counts.parked)} />
+		</div>
+	);
+}
+
+function Charts({ one, step }: { one: One; step: number }) {
+	const t = useText();
+	const times = one.series.map((p) => Date.parse(p.time) / 1000);
+	return (
+		<div class="columns">
+			<Chart
+				title={t("health.rate")}
+				times={times}
+				lines={[
+					{
+						label: t("health.rate.all"),
+						color: "--info",
+						values: one.series.map((p) => Math.round((p.attempts / step) * 6000) / 100),
+					},
+				]}
+			/>
+			<Chart
+				title={t("health.outcomes")}
+				times={times}
+				lines={[
+					{ label: t("delivery.DELIVERED"), color: "--good", values: one.series.map((p) => p.delivered) },
+					{ label: t("health.failures"), color: "--bad", values: one.series.map((p) => p.failed) },
+				]}
+			/>
+			<Chart
+				title={t("health.latency")}
+				times={times}
+				unit=" ms"
+				lines={(["p50", "p90", "p99"] as const).map((p, i) => ({
+					label: p,
+					color: ["--good", "--warn", "--bad"][i] as string,
+					values: one.series.map((s) => s.latency[p]),
+				}))}
+			/>
+		</div>
+	);
+}
+
+export function Health({ query }: { query: URLSearchParams }) {
+	const t = useText();
+	const spanName = query.get("span") ?? "day";
+	const span = SPANS[spanName] ?? (SPANS["day"] as Span);
+	const wanted = query.get("webhookId") ?? "";
+	const webhooks = useLoad("webhooks", (signal) => get<WebhookList>("v1/webhooks", {}, signal));
+	const chosen = wanted || webhooks.data?.content[0]?.id || "";
+	const stats = useLoad(`stats ${spanName} ${chosen}`, async (signal) => {
+		if (!chosen) return null;
+		const from = new Date(Date.now() - span.seconds * 1000).toISOString();
+		return get<Stats>("v1/stats", { webhookId: chosen, from, step: span.step }, signal);
+	});
+	useEffect(() => {
+		const timer = setTimeout(stats.reload, ASK_AGAIN_MS);
+		return () => clearTimeout(timer);
+	}, [stats.data]);
+	const set = (part: Record<string, string>): void =>
+		replace(hrefOf(["health"], { webhookId: wanted, span: spanName, ...part }));
+	return (
+		<div class="view">
+			<Head title={t("nav.health")} />
+			<Await of={webhooks}>
+				{(list) =>
+					list.content.length === 0 ? (
+						<Empty title={t("webhooks.none")}>
+							<p>{t("health.none")}</p>
+						</Empty>
+					) : (
+						<>
+							<div class="filters">
+								<SelectField
+									label={t("webhook")}
+									value={chosen}
+									onValue={(webhookId) => set({ webhookId })}
+									options={list.content.map((w): [string, string] => [w.id, nameOf(w)])}
+								/>
+								<SelectField
+									label={t("span")}
+									value={spanName}
+									onValue={(name) => set({ span: name })}
+									options={Object.entries(SPANS).map(([name, s]): [string, string] => [name, t(s.key)])}
+								/>
+							</div>
+							<Await of={stats}>
+								{(data) => {
+									const one = data?.webhooks.find((w) => w.webhookId === chosen);
+									if (!data || !one) return <Empty title={t("health.empty")} />;
+									return (
+										<>
+											<Card title={t("state")} aside={<LaneBadge state={one.state} />}>
+												{one.reason && <p lang="en">{one.reason}</p>}
+												<Tiles one={one} />
+											</Card>
+											<Charts one={one} step={data.step} />
+										</>
+									);
+								}}
+							</Await>
+						</>
+					)
+				}
+			</Await>
+		</div>
+	);
+}

@@ -1,0 +1,75 @@
+/** The account's two API keys: rotated apart, so that nothing has to stop. */
+import { useState } from "preact/hooks";
+import { type Account, get, type NewKey, post } from "../api/client";
+import { type Key, useText } from "../i18n";
+import { useAction, useLoad } from "../load";
+import * as format from "../format";
+import { Await, Button, Card, Confirm, Head, Notice, SecretBox } from "../ui/parts";
+
+type Slot = "primary" | "secondary";
+
+function KeyCard({
+	slot,
+	created,
+	onRotated,
+}: {
+	slot: Slot;
+	created: string | null;
+	onRotated: () => void;
+}) {
+	const t = useText();
+	const [made, setMade] = useState<NewKey>();
+	const [isAsking, setAsking] = useState(false);
+	const name = t(`keys.${slot}` satisfies Key);
+	const rotate = useAction(async () => {
+		setMade(await post<NewKey>(`v1/account/keys/${slot}/rotate`));
+		setAsking(false);
+		onRotated();
+	});
+	return (
+		<Card title={name}>
+			<p class="muted">{created ? t("keys.created", { time: format.time(created) }) : t("keys.unset")}</p>
+			{made && (
+				<Notice tone="good" title={t("keys.new")}>
+					<p>{t("keys.new.text")}</p>
+					<SecretBox value={made.key} />
+				</Notice>
+			)}
+			<div>
+				<Button kind="danger" onClick={() => setAsking(true)}>
+					{t("keys.rotate")}
+				</Button>
+			</div>
+			{isAsking && (
+				<Confirm
+					title={`${t("keys.rotate")}: ${name}`}
+					text={t("keys.rotate.text")}
+					action={t("keys.rotate")}
+					error={rotate.error}
+					isBusy={rotate.isRunning}
+					onConfirm={() => void rotate.run()}
+					onClose={() => setAsking(false)}
+				/>
+			)}
+		</Card>
+	);
+}
+
+export function Keys() {
+	const t = useText();
+	const account = useLoad("account", (signal) => get<Account>("v1/account", {}, signal));
+	return (
+		<div class="view">
+			<Head title={t("nav.keys")} />
+			<p>{t("keys.text")}</p>
+			<Await of={account}>
+				{(a) => (
+					<div class="columns">
+						<KeyCard slot="primary" created={a.keys.primary.created} onRotated={account.reload} />
+						<KeyCard slot="secondary" created={a.keys.secondary.created} onRotated={account.reload} />
+					</div>
+				)}
+			</Await>
+		</div>
+	);
+}
