@@ -132,6 +132,10 @@ static bool check_caller(struct api_request *r)
 		api_problem(r, status, "%s", detail);
 		return false;
 	}
+	if (r->route->caller == ROUTE_OPERATOR && !r->caller.is_operator) {
+		api_problem(r, 403, "this is for the operator alone");
+		return false;
+	}
 	if (!scope_allows(r->caller.scopes, r->route->scope)) {
 		api_problem(r, 403, "this needs the scope %s", scope_name(r->route->scope));
 		return false;

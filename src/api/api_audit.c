@@ -37,7 +37,9 @@ void api_audit(struct api_request *r, const char *action, const char *fmt, ...)
 		return;
 	}
 	r->audit = a;
-	a->account = r->caller.account ? r->caller.account->number : STORE_AUDIT_INSTALLATION;
+	a->account = STORE_AUDIT_INSTALLATION;
+	if (r->caller.account && r->route->caller != ROUTE_OPERATOR)
+		a->account = r->caller.account->number;
 	a->at_ms = ch_clock_wall(&r->api->conf.clock).ms;
 	snprintf(a->actor, sizeof(a->actor), "%s", r->caller.words);
 	snprintf(a->address, sizeof(a->address), "%s", http_peer(r->x));

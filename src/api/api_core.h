@@ -75,9 +75,10 @@ void api_begin_store(struct api_request *r, enum store_kind kind);
 void api_submit(struct api_request *r, void (*done)(struct store_request *s));
 /* The next write that r submits is this act: it stands in the account's audit log if it succeeds, and only
  * then. action: "webhook.update"; what is before the dot is the target's kind, the path's parameter its id
- * (api_audit_target says another one). fmt: the whole JSON object of what changed; NULL: none. No secret, no
- * header's value, no call's data; texts from outside only through api_audit_detail. Said again, the last
- * counts. An act without a write: api_begin_store(r, STORE_AUDIT_ADD). */
+ * (api_audit_target says another one). What only the operator may do stands in the installation's log. fmt:
+ * the whole JSON object of what changed; NULL: none. No secret, no header's value, no call's data; texts from
+ * outside only through api_audit_detail. Said again, the last counts. An act without a write:
+ * api_begin_store(r, STORE_AUDIT_ADD). */
 void api_audit(struct api_request *r, const char *action, const char *fmt, ...) CH_PRINTF(3, 4);
 void api_audit_target(struct api_request *r, const char *id);
 void api_audit_detail(struct api_request *r, struct ch_buf *json); /* takes; instead of fmt's */

@@ -1,57 +1,12 @@
 #include <string.h>
 
 #include "api/api_core.h"
-#include "api/cursor.h"
 #include "api/handlers.h"
-
-#define SIZE_DEFAULT 20
-#define SIZE_MAX_ROWS 100
-
-/* A row's number as an id, so that cursors and ids look like all others. */
-static struct id id_of_number(int64_t number)
-{
-	struct id id = {{0}};
-
-	for (int i = 0; i < 8; i++)
-		id.b[15 - i] = (uint8_t)((uint64_t)number >> (8 * i));
-	return id;
-}
-
-static bool number_of_id(const struct id *id, int64_t *ret)
-{
-	static const uint8_t none[8];
-	uint64_t number = 0;
-
-	for (int i = 8; i < 16; i++)
-		number = number << 8 | id->b[i];
-	*ret = (int64_t)number;
-	return memcmp(id->b, none, sizeof(none)) == 0 && *ret > 0;
-}
-
-static void take_size(const char *size, struct store_audit_list *list, struct problems *problems)
-{
-	size_t n = 0;
-
-	for (const char *p = size; *p >= '0' && *p <= '9' && n <= SIZE_MAX_ROWS; p++)
-		n = n * 10 + (size_t)(*p - '0');
-	if (strspn(size, "0123456789") != strlen(size) || n < 1 || n > SIZE_MAX_ROWS)
-		problems_add(problems, "", "query parameter \"size\" is not a number from 1 to %d",
-				SIZE_MAX_ROWS);
-	list->in.limit = n;
-}
-
-static void take_after(const char *after, struct store_audit_list *list, struct problems *problems)
-{
-	struct id id;
-
-	if (cursor_parse(after, &id) != 0 || !number_of_id(&id, &list->in.before))
-		problems_add(problems, "",
-				"query parameter \"after\" is not a cursor that was given out as \"next\"");
-}
+#include "api/paging.h"
 
 static void write_entry(struct json_out *o, const struct store_audit *a)
 {
-	struct id id = id_of_number(a->number);
+	struct id id = paging_id_of(a->number);
 
 	json_out_open(o, NULL, '{');
 	json_out_id(o, "id", &id);
@@ -82,18 +37,35 @@ static void list_done(struct store_request *s)
 	for (size_t i = 0; i < list->out.count; i++)
 		write_entry(&o, &list->out.rows[i]);
 	json_out_close(&o, ']');
-	if (list->out.more) {
-		struct id last = id_of_number(list->out.rows[list->out.count - 1].number);
-		cursor_format(&last, next);
-	}
+	if (list->out.more)
+		paging_cursor(list->out.rows[list->out.count - 1].number, next);
 	json_out_text(&o, "next", list->out.more ? next : NULL);
 	json_out_close(&o, '}');
 	api_reply_json(r, 200, &out);
 }
 
+/* The installation's log holds what the operator did to accounts: an account's own goes with it. False: it
+ * has replied. */
+static bool choose_log(struct api_request *r, const struct query *q, struct problems *problems)
+{
+	const char *log = query_get(q, "log");
+
+	r->store.u.audit_list.in.account = r->caller.account->number;
+	if (!log)
+		return true;
+	if (strcmp(log, "installation") != 0)
+		problems_add(problems, "", "query parameter \"log\" can only be \"installation\"");
+	r->store.u.audit_list.in.account = STORE_AUDIT_INSTALLATION;
+	if (r->caller.is_operator)
+		return true;
+	problems_fini(problems);
+	api_problem(r, 403, "only the operator may read the installation's log");
+	return false;
+}
+
 void audit_list(struct api_request *r)
 {
-	static const char *const names[] = {"size", "after", NULL};
+	static const char *const names[] = {"size", "after", "log", NULL};
 	struct problems problems;
 	struct query q;
 
@@ -101,14 +73,12 @@ void audit_list(struct api_request *r)
 		return;
 	problems_init(&problems);
 	api_begin_store(r, STORE_AUDIT_LIST);
-	struct store_audit_list *list = &r->store.u.audit_list;
-	list->in.account = r->caller.account->number;
-	list->in.limit = SIZE_DEFAULT;
-	if (query_get(&q, "size"))
-		take_size(query_get(&q, "size"), list, &problems);
-	if (query_get(&q, "after"))
-		take_after(query_get(&q, "after"), list, &problems);
+	r->store.u.audit_list.in.limit = paging_size(&q, &problems);
+	r->store.u.audit_list.in.before = paging_after(&q, &problems);
+	bool is_allowed = choose_log(r, &q, &problems);
 	query_fini(&q);
+	if (!is_allowed)
+		return;
 	if (problems.count > 0)
 		api_invalid(r, "the query is not valid", &problems);
 	else

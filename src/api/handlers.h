@@ -41,6 +41,14 @@ void audit_list(struct api_request *r);
 
 void hooks_post(struct api_request *r);
 
+void account_get(struct api_request *r);
+void account_patch(struct api_request *r);
+void account_rotate(struct api_request *r);
+
+void accounts_list(struct api_request *r);
+void accounts_post(struct api_request *r);
+void accounts_delete(struct api_request *r);
+
 void openapi_get(struct api_request *r);
 void page_asset_get(struct api_request *r);
 void page_get(struct api_request *r);

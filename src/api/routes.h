@@ -17,7 +17,9 @@ struct api_request;
 
 enum route_caller {
 	ROUTE_OPEN, /* anybody */
-	ROUTE_ACCOUNT /* an account's key, or the operator for an account; scope says more */
+	ROUTE_ACCOUNT, /* an account's key, or the operator for an account; scope says more */
+	ROUTE_OWNER, /* the same, but for tokens: no scope reaches so far */
+	ROUTE_OPERATOR /* the operator alone; the caller's account means nothing */
 };
 
 enum route_body {

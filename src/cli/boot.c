@@ -9,9 +9,6 @@
 #include "base/crash_point.h"
 #include "cli/key_file.h"
 
-#define API_KEY_BYTES 32
-#define API_KEY_TEXT_MAX 80
-
 /* The asker waits for the port to have run something, and the answer is all that can come. */
 static void answered(struct store_request *r)
 {
@@ -38,20 +35,8 @@ static int boot_ask(
 	return 0;
 }
 
-static void make_api_key(const struct ch_rand *rand, char out[API_KEY_TEXT_MAX])
-{
-	uint8_t bytes[API_KEY_BYTES];
-	char hex[2 * API_KEY_BYTES];
-
-	ch_rand_fill(rand, bytes, sizeof(bytes));
-	ch_hex(bytes, sizeof(bytes), hex);
-	snprintf(out, API_KEY_TEXT_MAX, "chk_%.*s", (int)sizeof(hex), hex);
-	ch_wipe(bytes, sizeof(bytes));
-	ch_wipe(hex, sizeof(hex));
-}
-
 /* Before the account exists: should anything fail from here on, the keys have been seen. */
-static int show_keys(char keys[ACCOUNT_KEYS][API_KEY_TEXT_MAX], bool is_preset, struct ch_err *err)
+static int show_keys(char keys[ACCOUNT_KEYS][ACCOUNT_KEY_TEXT_LEN + 1], bool is_preset, struct ch_err *err)
 {
 	printf("Account \"default\" is made. Its API keys are shown this once:\n  primary    %s\n  secondary "
 	       " %s\n\n",
@@ -65,7 +50,7 @@ static int show_keys(char keys[ACCOUNT_KEYS][API_KEY_TEXT_MAX], bool is_preset, 
 static int make_default(struct store_client *store, struct ch_port *port, struct ch_clock clock,
 		const struct ch_rand *rand, const char *preset_key, struct ch_err *err)
 {
-	char keys[ACCOUNT_KEYS][API_KEY_TEXT_MAX];
+	char keys[ACCOUNT_KEYS][ACCOUNT_KEY_TEXT_LEN + 1];
 	struct store_request r;
 	struct account *a;
 	int rc;
@@ -75,7 +60,7 @@ static int make_default(struct store_client *store, struct ch_port *port, struct
 	snprintf(a->id, sizeof(a->id), "default");
 	a->created_ms = ch_clock_wall(&clock).ms;
 	for (int i = 0; i < ACCOUNT_KEYS; i++) {
-		make_api_key(rand, keys[i]);
+		account_key_make(rand, keys[i]);
 		const char *key = i == 0 && preset_key ? preset_key : keys[i];
 		ch_sha256(key, strlen(key), a->key_sha256[i]);
 	}

@@ -13,10 +13,12 @@
 
 #include "base/attr.h"
 #include "base/crypto.h"
+#include "base/rand.h"
 
 #define ACCOUNT_ID_MAX 64
 #define ACCOUNT_NAME_MAX 200 /* bytes */
 #define ACCOUNT_KEYS 2 /* primary, secondary */
+#define ACCOUNT_KEY_TEXT_LEN 68 /* of an API key that was made here */
 #define ACCOUNT_DEFAULT "default" /* the one that is always there */
 
 struct account {
@@ -35,6 +37,8 @@ void account_fini(struct account *a);
 /* A deep copy into uninitialised memory; ret is untouched on CH_ENOMEM. */
 int account_copy(const struct account *from, struct account *ret) CH_MUST_USE;
 bool account_key_is_set(const struct account *a, int key);
+/* A new API key: 256 random bits behind a prefix by which leaks are found. Wipe it. */
+void account_key_make(const struct ch_rand *rand, char out[ACCOUNT_KEY_TEXT_LEN + 1]);
 
 /* 1..ACCOUNT_ID_MAX letters, digits, - _ and . but not "." or ".."; CH_EINVAL otherwise. */
 int account_id_check(const char *text, size_t len) CH_MUST_USE;

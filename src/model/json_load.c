@@ -28,3 +28,14 @@ int json_load(const char *text, size_t len, size_t flags, json_t **ret, json_err
 	*ret = json;
 	return 0;
 }
+
+/* jansson has made sure of the UTF-8, so two bytes are enough to see a C1 control (U+0080 to U+009F). */
+bool json_has_control(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		if (c < ' ' || c == 0x7f || (c == 0xc2 && (unsigned char)text[i + 1] < 0xa0))
+			return true;
+	}
+	return false;
+}

@@ -9,6 +9,7 @@
 #define CH_MODEL_JSON_LOAD_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -19,5 +20,8 @@ void json_load_setup(void);
 
 /* flags: jansson's. error may be NULL. */
 int json_load(const char *text, size_t len, size_t flags, json_t **ret, json_error_t *error) CH_MUST_USE;
+
+/* Of a text that jansson made: does it hold a control character, C0 or C1. */
+bool json_has_control(const char *text, size_t len);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/err.h"
+#include "model/json_load.h"
 
 #define TIMEOUT_MAX_S 60
 #define CONCURRENCY_MAX 512
@@ -82,17 +83,6 @@ static void url_read(struct webhook_reader *r, const json_t *value, struct webho
 	url_fini(&url);
 }
 
-/* jansson has made sure of the UTF-8, so two bytes are enough to see a C1 control (U+0080 to U+009F). */
-static bool has_control(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-		if (c < ' ' || c == 0x7f || (c == 0xc2 && (unsigned char)text[i + 1] < 0xa0))
-			return true;
-	}
-	return false;
-}
-
 static size_t code_points(const char *text, size_t len)
 {
 	size_t n = 0;
@@ -111,7 +101,7 @@ static void name_read(struct webhook_reader *r, const json_t *value, struct webh
 	size_t len = value == NULL ? 0 : json_string_length(value);
 	if (code_points(text, len) > WEBHOOK_NAME_MAX)
 		webhook_bad(r, "/name", "must be at most %d characters", WEBHOOK_NAME_MAX);
-	else if (has_control(text, len))
+	else if (json_has_control(text, len))
 		webhook_bad(r, "/name", "must not contain control characters");
 	else
 		text_replace(r, &w->name, text);

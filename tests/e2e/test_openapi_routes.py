@@ -52,9 +52,12 @@ def test_scopes_and_bodies_are_those_of_the_routes():
     for name, (caller, scope, body) in built().items():
         security = operations[name]["security"]
         assert (security == []) == (caller == "ROUTE_OPEN"), name
+        assert (security == [{"operator": []}]) == (caller == "ROUTE_OPERATOR"), name
         bearer = [one["bearer"] for one in security if "bearer" in one]
         if scope in SCOPES:
             assert bearer == [[SCOPES[scope]]], name
+        else:
+            assert bearer == [], name
         request = operations[name].get("requestBody", {})
         assert set(request.get("content", {})) == TYPES[body], name
         assert request.get("required", False) == (body not in ("ROUTE_NO_BODY", "ROUTE_MAYBE_JSON")), name

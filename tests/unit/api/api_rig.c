@@ -27,7 +27,7 @@ static void on_log(void *ctx, const char *line, size_t len)
 
 static void set_accounts(struct api_rig *r)
 {
-	r->accounts[0] = (struct account){.number = 1, .id = "default"};
+	r->accounts[0] = (struct account){.number = 1, .id = "default", .created_ms = 1000};
 	r->accounts[1] = (struct account){.number = 2, .id = "other"};
 	ch_sha256("key-a1", 6, r->accounts[0].key_sha256[0]);
 	ch_sha256("key-a2", 6, r->accounts[0].key_sha256[1]);
@@ -70,6 +70,21 @@ static void start_store(struct api_rig *r)
 	assert_int_equal(store_inline_start(&store, conf.clock, NULL, &r->store, &err), 0);
 }
 
+/* As the rig has them, so that they can be changed. */
+static void store_accounts(struct api_rig *r)
+{
+	for (int i = 0; i < 2; i++) {
+		struct store_request s;
+
+		store_request_init(&s, STORE_ACCOUNT_CREATE, NULL, NULL);
+		assert_int_equal(account_copy(&r->accounts[i], &s.u.account_create.in.account), 0);
+		api_rig_store(r, &s);
+		assert_int_equal(s.result, 0);
+		assert_int_equal(s.u.account_create.out.number, r->accounts[i].number);
+		store_request_fini(&s);
+	}
+}
+
 int api_rig_setup(void **state)
 {
 	struct api_rig *r = calloc(1, sizeof(*r));
@@ -92,6 +107,7 @@ int api_rig_setup(void **state)
 	assert_int_equal(ch_port_init(&r->port, true, &err), 0);
 	r->port_event = event_new(r->rig.base, ch_port_fd(&r->port), EV_READ | EV_PERSIST, on_port, r);
 	event_add(r->port_event, NULL);
+	store_accounts(r);
 	struct api_conf conf = api_rig_conf(r);
 	assert_int_equal(api_create(&conf, &r->api, &err), 0);
 	struct http_server_conf http = {.handle = api_handle, .ctx = r->api, .body_max_of = api_body_max_of};

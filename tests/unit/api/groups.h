@@ -14,5 +14,6 @@ int group_operations(void);
 int group_flight(void);
 int group_switch(void);
 int group_waits(void);
+int group_account_routes(void);
 
 #endif

@@ -16,5 +16,6 @@ int main(void)
 	failed += group_flight();
 	failed += group_switch();
 	failed += group_waits();
+	failed += group_account_routes();
 	return failed;
 }
