@@ -45,6 +45,10 @@
 	X(sweep_inside) \
 	X(sweep_between) \
 	X(sweep_finished) \
+	/* an account that is deleted, and what it had removed in chunks */ \
+	X(account_closed) \
+	X(purge_inside) \
+	X(purge_finished) \
 	/* a replay, in steps */ \
 	X(replay_inside) \
 	X(replay_between) \

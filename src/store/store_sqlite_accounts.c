@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/crash_point.h"
 #include "store/store_sqlite.h"
 
 int sq_account_create(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
@@ -139,7 +140,10 @@ int sq_account_delete(struct store_sqlite *s, struct store_request *r, struct ch
 	}
 	s->hooks.is_changed = true; /* taken back, all of it is loaded again, with what is closed */
 	rc = close_account(&s->closed, q->in.number, err);
-	return rc == 0 ? delete_webhooks(s, q, err) : rc;
+	if (rc == 0)
+		rc = delete_webhooks(s, q, err);
+	CH_CRASH_POINT(account_closed);
+	return rc;
 }
 
 static bool read_bytes(struct sq_conn *c, int at, void *out, size_t len)

@@ -12,6 +12,7 @@ struct version {
 	int status;
 	bool has_span;
 	bool has_agent;
+	bool is_leaving; /* its account is deleted: what it hangs together with may be removed already */
 	const char *body; /* the statement's */
 	size_t body_len;
 	char where[FSCK_WHERE_MAX];
@@ -37,6 +38,7 @@ static bool read_version(struct fsck *f, struct version *v)
 			.first = fsck_int(f, FSCK_VERSIONS, 7),
 			.last = fsck_int(f, FSCK_VERSIONS, 8),
 			.has_span = !fsck_is_null(f, FSCK_VERSIONS, 7),
+			.is_leaving = fsck_int(f, FSCK_VERSIONS, 11) != 0,
 			.body = sqlite3_column_blob(st, 9),
 			.body_len = (size_t)sqlite3_column_bytes(st, 9),
 	};
@@ -97,7 +99,7 @@ static int check_before(struct fsck *f, const struct version *v)
 	sqlite3_stmt *st = f->stmts[FSCK_VERSION_BEFORE];
 	int rc;
 
-	if (v->n <= 1)
+	if (v->n <= 1 || v->is_leaving)
 		return 0;
 	fsck_bind(f, FSCK_VERSION_BEFORE, 1, v->account);
 	sqlite3_bind_blob(st, 2, v->call.b, sizeof(v->call.b), SQLITE_STATIC);
@@ -143,9 +145,10 @@ static int check_version(struct fsck *f)
 	check_row(f, &v);
 	check_body(f, &v);
 	rc = check_before(f, &v);
-	if (rc == 0 && v.has_span)
+	bool has_deliveries = v.has_span && !v.is_leaving;
+	if (rc == 0 && has_deliveries)
 		rc = check_delivery_at(f, &v, v.first);
-	if (rc == 0 && v.has_span && v.last != v.first)
+	if (rc == 0 && has_deliveries && v.last != v.first)
 		rc = check_delivery_at(f, &v, v.last);
 	return rc;
 }

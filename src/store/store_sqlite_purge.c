@@ -1,3 +1,4 @@
+#include "base/crash_point.h"
 #include "store/store_sqlite.h"
 
 static const char doing[] = "remove what a deleted account had";
@@ -76,7 +77,9 @@ static int finish(struct store_sqlite *s, const struct store_account_sweep *q, s
 	if (rc != 0)
 		return rc;
 	sq_bind_int(&s->conn, SQ_PURGE_DONE, 1, q->in.number);
-	return sq_run(&s->conn, SQ_PURGE_DONE, doing, err);
+	rc = sq_run(&s->conn, SQ_PURGE_DONE, doing, err);
+	CH_CRASH_POINT(purge_finished);
+	return rc;
 }
 
 static int has_to_wait(struct store_sqlite *s, int64_t account, bool *ret, struct ch_err *err)
@@ -106,6 +109,7 @@ int sq_account_sweep(struct store_sqlite *s, struct store_request *r, struct ch_
 	if (rc != 0 || waits)
 		return rc;
 	rc = remove_deliveries(s, q, err);
+	CH_CRASH_POINT(purge_inside);
 	if (rc == 0)
 		rc = remove_rows(s, q, SQ_PURGE_CALLS, err);
 	if (rc == 0)

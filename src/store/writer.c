@@ -243,7 +243,8 @@ void store_writer_look(struct store_writer *w, bool even_early)
 	store_request_init(&look, STORE_SWEEPS, NULL, NULL);
 	w->store->ops->read(w->reader, &look);
 	w->must_look = false;
-	if (look.result != 0)
+	/* What is to be removed of an account may be hidden as yet behind its webhooks' sweeps. */
+	if (look.result != 0 || look.u.sweeps.out.count > 0)
 		look_later(w);
 	for (size_t i = 0; i < look.u.sweeps.out.count; i++)
 		queue_sweep(w, &look.u.sweeps.out.ids[i]);

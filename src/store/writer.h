@@ -9,7 +9,8 @@
  *            succeeds. Not so CH_EDAMAGED: such a batch is tried again in smaller parts, in order,
  *            until only the requests concerned fail, and last_error stays as it was. A sweep that
  *            fails, or for which there is no memory, is looked up again in the store WRITER_RETRY_MS
- *            later: the store remembers what is unfinished.
+ *            later: the store remembers what is unfinished. So it is while sweeps are: a deleted account
+ *            is removed behind those of its webhooks.
  */
 #ifndef CH_STORE_WRITER_H
 #define CH_STORE_WRITER_H

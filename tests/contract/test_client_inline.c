@@ -144,6 +144,44 @@ static void sweeps_left_by_a_crash_are_found(void **state)
 	asked_free(read);
 }
 
+static struct asked *submit_account(struct inline_bed *b, enum store_kind kind)
+{
+	struct asked *a = asked_create();
+
+	store_request_init(&a->r, kind, &b->port, asked_done);
+	if (kind == STORE_ACCOUNT_CREATE)
+		a->r.u.account_create.in.account.id[0] = 'x';
+	else
+		a->r.u.account_delete.in.number = ACCOUNT;
+	store_submit(b->client, &a->r);
+	return a;
+}
+
+/* The first look comes while the deliveries are still being canceled, and finds no account to be removed. */
+static void a_deleted_account_is_removed_however_long_its_sweeps_take(void **state)
+{
+	struct inline_bed *b = *state;
+	struct store_request r;
+
+	store_request_init(&r, STORE_ACCOUNT_CREATE, NULL, NULL);
+	r.u.account_create.in.account.id[0] = 'x';
+	assert_int_equal(serve_drop(&b->bed, &r), 0);
+	fill_store(&b->bed, 2600);
+	start(b);
+	struct asked *gone = submit_account(b, STORE_ACCOUNT_DELETE);
+	for (int i = 0; i < 20; i++) {
+		store_inline_step(b->client);
+		ch_port_dispatch(&b->port);
+		ch_clock_virtual_advance(&b->bed.clock, WRITER_RETRY_MS);
+	}
+	assert_int_equal(gone->result, 0);
+	struct asked *again = submit_account(b, STORE_ACCOUNT_CREATE);
+	step_all(b);
+	assert_int_equal(again->result, 0);
+	asked_free(gone);
+	asked_free(again);
+}
+
 static struct asked *submit_update(struct inline_bed *b, bool enabled, int64_t revision)
 {
 	struct asked *a = asked_create();
@@ -353,6 +391,9 @@ int test_client_inline(void)
 			cmocka_unit_test_setup_teardown(a_change_is_followed_by_its_sweeps, setup, teardown),
 			cmocka_unit_test_setup_teardown(a_release_is_followed_by_its_sweeps, setup, teardown),
 			cmocka_unit_test_setup_teardown(sweeps_left_by_a_crash_are_found, setup, teardown),
+			cmocka_unit_test_setup_teardown(
+					a_deleted_account_is_removed_however_long_its_sweeps_take, setup,
+					teardown),
 			cmocka_unit_test_setup_teardown(
 					a_sweep_that_fails_is_tried_again_later, setup, teardown),
 			cmocka_unit_test_setup_teardown(

@@ -50,6 +50,7 @@ class World:
         self.promises = {}
         self.fresh = []
         self.states = {}  # of each delivery at the last audit
+        self.leaving = set()  # ids of accounts whose rows come to be canceled and go
         self.released = set()  # hooks whose parked deliveries were released since
         self.resent = set()  # deliveries for which another round was asked
         self.delivered = set()  # answered 2xx, ever
@@ -116,8 +117,8 @@ class World:
 
     # ---- clients ----
 
-    def client(self):
-        return Client(self.service.port)
+    def client(self, account=None):
+        return Client(self.service.port, account)
 
     def make_hooks(self):
         """Once, on a service that is up: an endpoint of each kind; good is signed."""
@@ -180,7 +181,9 @@ class World:
         db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
         try:
             rows = {str(uuid.UUID(bytes=r[0])): r[1:] for r in db.execute(
-                "SELECT d.id, d.state, w.url, d.call, w.id FROM delivery d JOIN webhook w ON w.number = d.webhook")}
+                "SELECT d.id, d.state, w.url, d.call, w.id FROM delivery d JOIN webhook w ON w.number = d.webhook "
+                "JOIN account a ON a.number = w.account WHERE NOT EXISTS "
+                "(SELECT 1 FROM json_each(?) WHERE value = a.id)", (json.dumps(sorted(self.leaving)),))}
             # A release goes on over crashes, until its webhook says that it is done.
             self.released |= {r[0] for r in db.execute("SELECT name FROM webhook WHERE sweep = 2")}
             self.audit_states(rows, self.audit_receipts(db, rows))

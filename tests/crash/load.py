@@ -24,15 +24,18 @@ class Died(Exception):
 
 
 class Client:
-    """One connection, kept. The operator acts for the default account, without a rate limit."""
+    """One connection, kept. The operator acts for the default account, or another, without a rate limit."""
 
-    def __init__(self, port):
+    def __init__(self, port, account=None):
+        self.account = account
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
 
     def begin(self, method, path, body=None, kind="application/json"):
         if isinstance(body, dict):
             body = json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {OPERATOR}"}
+        if self.account:
+            headers["X-Account-Id"] = self.account
         if body is not None:
             headers["Content-Type"] = kind
         try:

@@ -26,6 +26,9 @@ UNDER_LOAD = [("commit_half", 40), ("commit_before", 30), ("commit_after", 30), 
 CHECKPOINT = ["checkpoint_before", "checkpoint_after"]
 SWEEPS = [("sweep_inside", 1), ("sweep_between", 1), ("sweep_inside", 2), ("sweep_between", 2),
           ("sweep_inside", 3), ("sweep_finished", 1)]
+# Passings of account_closed, and of what follows: three chunks of cancels, then some of removals.
+ACCOUNTS = [("account_closed", 1), ("sweep_inside", 2), ("purge_inside", 1), ("sweep_between", 4), ("purge_inside", 2),
+            ("purge_finished", 1)]
 REPLAYS = [("replay_inside", 1), ("replay_between", 1), ("replay_inside", 2), ("replay_between", 2)]
 FIRST_SHAPE_BODY = (
     '{"id":"%s","agentId":"' + AGENT + '","phone":null,"type":"INBOUND","duration":null,"startTime":null,'
@@ -42,7 +45,7 @@ def names_in_header():
 
 def test_every_point_of_the_list_is_crashed_at():
     used = {*OPENING, *FIRST_START, *LATER_START, *CHECKPOINT, *STOP}
-    used |= {name for name, _ in UNDER_LOAD + SWEEPS + REPLAYS}
+    used |= {name for name, _ in UNDER_LOAD + SWEEPS + ACCOUNTS + REPLAYS}
     assert used == names_in_header()
 
 
@@ -246,6 +249,65 @@ def test_a_crash_while_parked_rows_are_released_in_chunks(make_world, name, pass
     world.audit()
     assert world.finish()["delivered"] == 1200
     assert states_of(world, "bulk") == {2: 1200}
+
+
+def make_account(world, count):
+    """With that many calls, and as many deliveries that can't be delivered for now."""
+    operator = world.client()
+    status, body = operator.ask("POST", "/v1/accounts", {"id": "leaving"})
+    assert status == 201, body
+    operator.close()
+    world.leaving.add("leaving")
+    client = world.client("leaving")
+    status, body = client.ask("POST", "/v1/webhooks", {"url": refused_url(), "statuses": ["UNREACHABLE"]})
+    assert status == 201, body
+    calls = [some_call(world.rng, status="UNREACHABLE") for _ in range(count)]
+    for line in client.lines("/v1/calls/import", "\n".join(map(json.dumps, calls)).encode()):
+        assert line["status"] == 201, line
+    client.close()
+
+
+def rows_of(world, account):
+    db = sqlite3.connect(f"file:{world.path}?mode=ro", uri=True)
+    counts = [db.execute(f"SELECT count(*) FROM {what} WHERE account = ?", (account,)).fetchone()[0]
+              for what in ("call_version", "delivery d JOIN webhook w ON w.number = d.webhook", "audit")]
+    state = db.execute("SELECT state FROM account WHERE number = ?", (account,)).fetchone()[0]
+    db.close()
+    return state, counts
+
+
+@pytest.mark.parametrize("name,passing", ACCOUNTS)
+def test_a_crash_while_an_account_goes_removes_all_of_it_and_nothing_else(make_world, name, passing):
+    world = make_world(schedule="1h,1h")
+    assert world.start(f"{name}:{passing}")
+    world.make_hooks()
+    bring(world, 30, status="VOICE_BOX")
+    world.wait_nothing_pending(world.client())
+    make_account(world, 1200)
+    client = world.client()
+    status = None
+    try:
+        status, _ = client.ask("DELETE", "/v1/accounts/leaving")
+        assert status == 204
+    except Died:
+        pass
+    client.close()
+    world.killed()
+    world.audit()
+    assert world.start()
+    if name == "account_closed":
+        # Not stored, so not answered: it is still there, whole.
+        assert status is None and rows_of(world, 2) == (0, [1200, 1200, 1])
+        client = world.client()
+        assert client.ask("DELETE", "/v1/accounts/leaving")[0] == 204
+        client.close()
+    while rows_of(world, 2)[0] != 2:
+        assert world.service.process.poll() is None
+    assert rows_of(world, 2) == (2, [0, 0, 0])
+    world.kill()
+    world.audit()
+    ledger = world.finish()
+    assert (ledger["delivered"], ledger["canceled"]) == (90, 1200)
 
 
 @pytest.mark.parametrize("name,passing", REPLAYS)
