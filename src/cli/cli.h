@@ -29,6 +29,7 @@ int cli_sign(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_listen(int argc, char **argv);
 int cli_fsck(int argc, char **argv);
+int cli_account(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 /* "callhook NAME: words" on stderr; returns code, so that a command can end with it. */
@@ -36,6 +37,10 @@ int cli_fail(int code, const char *command, const char *fmt, ...) CH_PRINTF(3, 4
 
 /* Reads a file, or standard input for "-" or NULL. CH_ELIMIT: larger than out's limit; CH_EIO. */
 int cli_read_input(const char *path, struct ch_buf *out, struct ch_err *err) CH_MUST_USE;
+
+/* What the option `name` says, or the first line of the file that `file_name` says; text NULL: neither. */
+int cli_text_or_file(const struct opts *o, const char *name, const char *file_name, struct ch_secret *ret,
+		struct ch_err *err) CH_MUST_USE;
 
 /* The secret of --secret, --secret-file (one line) or CALLHOOK_SECRET; text NULL when none was given. */
 int cli_secret(const struct opts *o, struct ch_secret *ret, struct ch_err *err) CH_MUST_USE;

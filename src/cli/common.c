@@ -57,7 +57,7 @@ int cli_read_input(const char *path, struct ch_buf *out, struct ch_err *err)
 	return rc;
 }
 
-static int secret_from_file(const char *path, struct ch_secret *ret, struct ch_err *err)
+static int secret_from_file(const char *path, const char *what, struct ch_secret *ret, struct ch_err *err)
 {
 	struct ch_buf text;
 	size_t len;
@@ -67,7 +67,8 @@ static int secret_from_file(const char *path, struct ch_secret *ret, struct ch_e
 	rc = cli_read_input(path, &text, err);
 	len = strcspn(ch_buf_text(&text), "\r\n");
 	if (rc == 0 && len == 0)
-		rc = ch_err_set(err, CH_EINVAL, "%s: the first line is empty; it should be the secret", path);
+		rc = ch_err_set(err, CH_EINVAL, "%s: the first line is empty; it should be the %s", path,
+				what);
 	if (rc == 0 && ch_secret_set(ret, ch_buf_text(&text), len) != 0)
 		rc = ch_err_set(err, CH_ENOMEM, "out of memory");
 	if (text.data)
@@ -76,20 +77,26 @@ static int secret_from_file(const char *path, struct ch_secret *ret, struct ch_e
 	return rc;
 }
 
-int cli_secret(const struct opts *o, struct ch_secret *ret, struct ch_err *err)
+int cli_text_or_file(const struct opts *o, const char *name, const char *file_name, struct ch_secret *ret,
+		struct ch_err *err)
 {
-	const char *text = opts_get(o, "secret");
-	const char *path = opts_get(o, "secret-file");
+	const char *text = opts_get(o, name);
+	const char *path = opts_get(o, file_name);
 
 	*ret = (struct ch_secret){0};
 	if (text && path)
-		return ch_err_set(err, CH_EINVAL, "%s and %s are both given", opts_origin(o, "secret", 0),
-				opts_origin(o, "secret-file", 0));
+		return ch_err_set(err, CH_EINVAL, "%s and %s are both given", opts_origin(o, name, 0),
+				opts_origin(o, file_name, 0));
 	if (path)
-		return secret_from_file(path, ret, err);
+		return secret_from_file(path, name, ret, err);
 	if (text && ch_secret_set(ret, text, strlen(text)) != 0)
 		return ch_err_set(err, CH_ENOMEM, "out of memory");
 	return 0;
+}
+
+int cli_secret(const struct opts *o, struct ch_secret *ret, struct ch_err *err)
+{
+	return cli_text_or_file(o, "secret", "secret-file", ret, err);
 }
 
 int cli_check_id(const char *id, struct ch_err *err)
