@@ -156,35 +156,47 @@ struct act {
 static const struct act acts[] = {{"list", 0, 0, list}, {"create", 0, 1, create},
 		{"delete", 1, 1, delete_one}, {"rotate", 2, 2, rotate}};
 
-static int choose(struct managing *m, const struct act **ret, struct ch_err *err)
+/* NULL: there is none such, and err says so. */
+static const struct act *choose(struct managing *m, struct ch_err *err)
 {
 	const struct opts *o = m->o;
+	const char *name = o->arg_count > 0 ? o->args[0] : "";
+	int given = o->arg_count - 1;
 
-	if (o->arg_count == 0)
-		return ch_err_set(err, CH_EINVAL, "list, create, delete or rotate?");
 	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
-		int given = o->arg_count - 1;
-		if (strcmp(acts[i].name, o->args[0]) != 0)
+		const struct act *act = &acts[i];
+		if (strcmp(act->name, name) != 0)
 			continue;
-		if (given < acts[i].args_min || given > acts[i].args_max)
-			return ch_err_set(err, CH_EINVAL, "usage: callhook account %s", page.usage);
-		if (given > 0)
-			m->id = o->args[1];
-		if (m->id && account_id_check(m->id, strlen(m->id)) != 0)
-			return ch_err_set(err, CH_EINVAL,
+		m->id = given > 0 ? o->args[1] : NULL;
+		if (given < act->args_min || given > act->args_max)
+			ch_err_set(err, CH_EINVAL, "usage: callhook account %s", page.usage);
+		else if (m->id && account_id_check(m->id, strlen(m->id)) != 0)
+			ch_err_set(err, CH_EINVAL,
 					"\"%s\" is no account's id: 1 to %d letters, digits, -, _ and .",
 					m->id, ACCOUNT_ID_MAX);
-		*ret = &acts[i];
-		return 0;
+		else
+			return act;
+		return NULL;
 	}
-	return ch_err_set(err, CH_EINVAL, "there is no \"%s\"; it is list, create, delete or rotate",
-			o->args[0]);
+	ch_err_set(err, CH_EINVAL, "what to do: list, create, delete or rotate?");
+	return NULL;
+}
+
+static int run(struct managing *m, struct ch_err *err)
+{
+	const struct act *act = choose(m, err);
+	if (!act)
+		return CH_EINVAL;
+	int rc = remote_init(m->o, &m->remote, err);
+	if (rc == 0)
+		rc = act->run(m, err);
+	remote_fini(&m->remote);
+	return rc;
 }
 
 int cli_account(int argc, char **argv)
 {
 	struct managing m = {0};
-	const struct act *act = NULL;
 	struct ch_err err = {0};
 	struct opts o;
 	int rc = opts_parse(&page, argc, argv, &o, &err);
@@ -195,12 +207,7 @@ int cli_account(int argc, char **argv)
 		return cli_fail(CLI_USAGE, "account", "%s", err.text);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	m.o = &o;
-	rc = choose(&m, &act, &err);
-	if (rc == 0)
-		rc = remote_init(&o, &m.remote, &err);
-	if (rc == 0)
-		rc = act->run(&m, &err);
-	remote_fini(&m.remote);
+	rc = run(&m, &err);
 	opts_fini(&o);
 	curl_global_cleanup();
 	return rc == 0 ? CLI_DONE

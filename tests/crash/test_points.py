@@ -276,6 +276,17 @@ def rows_of(world, account):
     return state, counts
 
 
+def tables_with_rows_of(world, account):
+    """Of all that name an account: a table that is new has to be thought of when an account goes."""
+    db = sqlite3.connect(f"file:{world.path}?mode=ro", uri=True)
+    tables = [row[0] for row in db.execute("SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c "
+                                           "WHERE m.type = 'table' AND c.name = 'account'")]
+    assert {"webhook", "call_version", "audit"} <= set(tables)
+    found = {t for t in tables if db.execute(f"SELECT 1 FROM {t} WHERE account = ? LIMIT 1", (account,)).fetchone()}
+    db.close()
+    return found
+
+
 @pytest.mark.parametrize("name,passing", ACCOUNTS)
 def test_a_crash_while_an_account_goes_removes_all_of_it_and_nothing_else(make_world, name, passing):
     world = make_world(schedule="1h,1h")
@@ -304,6 +315,7 @@ def test_a_crash_while_an_account_goes_removes_all_of_it_and_nothing_else(make_w
     while rows_of(world, 2)[0] != 2:
         assert world.service.process.poll() is None
     assert rows_of(world, 2) == (2, [0, 0, 0])
+    assert tables_with_rows_of(world, 2) == {"webhook"}  # which keeps the counts
     world.kill()
     world.audit()
     ledger = world.finish()

@@ -1,9 +1,11 @@
 """Several accounts beside one another: what each has, and how they come and go."""
 import json
+import subprocess
+import threading
 
 import pytest
 
-from conftest import API_KEY, OPERATOR, some_call
+from conftest import API_KEY, BINARY, OPERATOR, PATIENCE, some_call
 
 BY_OPERATOR = {"Authorization": f"Bearer {OPERATOR}"}
 
@@ -119,6 +121,31 @@ def test_nothing_is_sent_for_a_deleted_account(make_service, make_receiver):
     assert receiver.got.empty()
     assert service.request("GET", f"/v1/calls/{call['id']}", key=made["keys"]["primary"]).status == 404
     assert service.request("GET", "/v1/audit", key=made["keys"]["primary"]).json()["content"] == []
+
+
+@pytest.mark.threads
+def test_an_attempt_outlives_its_account(service, make_receiver):
+    """Its answer comes when there is no row any more that it could be written to."""
+    receiver, other = make_receiver(), make_receiver()
+    key = create(service, "blue")
+    release = threading.Event()
+    receiver.answers.put((200, {}, lambda: b"late" if release.wait(PATIENCE) else b""))
+    assert service.request("POST", "/v1/webhooks", {"url": receiver.url()}, key=key).status == 201
+    call = some_call()
+    assert service.request("PUT", f"/v1/calls/{call['id']}", call, key=key).status == 201
+    receiver.next()
+    assert operator(service, "DELETE", "/v1/accounts/blue").status == 204
+    wait_until_taken(service, "blue")
+    release.set()
+    service.webhook(other.url())
+    after = some_call()
+    service.put(after)
+    service.wait_delivery(after["id"], "DELIVERED")
+    service.stop()
+    checked = subprocess.run([BINARY, "fsck", "--json", "--store", service.store], capture_output=True, text=True,
+                             check=False)
+    assert checked.returncode == 0, checked.stdout
+    service.start()
 
 
 def test_a_deleted_account_takes_nothing_of_the_others(service, receiver):
