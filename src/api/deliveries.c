@@ -247,7 +247,7 @@ static void reply_shown(struct worker_question *q)
 	delivery_members(&o, &get->out.delivery, &live);
 	json_out_open(&o, "attempts", '[');
 	for (size_t i = 0; i < get->out.attempt_count; i++)
-		delivery_attempt(&o, &get->out.attempts[i]);
+		delivery_attempt(&o, NULL, &get->out.attempts[i]);
 	json_out_close(&o, ']');
 	json_out_close(&o, '}');
 	ch_free(q->items);

@@ -132,9 +132,9 @@ static void put_answer(struct json_out *o, const struct attempt *a)
 	json_out_text(o, "answerEncoding", "base64");
 }
 
-void delivery_attempt(struct json_out *o, const struct attempt *a)
+void delivery_attempt(struct json_out *o, const char *key, const struct attempt *a)
 {
-	json_out_open(o, NULL, '{');
+	json_out_open(o, key, '{');
 	json_out_id(o, "id", &a->id);
 	json_out_time(o, "time", a->started_ms);
 	json_out_text(o, "outcome", attempt_outcome_name(a->outcome));

@@ -18,7 +18,7 @@ struct delivery_live {
 
 /* The members of one delivery, in an object that is open. */
 void delivery_members(struct json_out *o, const struct delivery *d, const struct delivery_live *live);
-/* One object. */
-void delivery_attempt(struct json_out *o, const struct attempt *a);
+/* One object; key NULL: in a list. */
+void delivery_attempt(struct json_out *o, const char *key, const struct attempt *a);
 
 #endif

@@ -16,6 +16,7 @@ const struct route api_routes[] = {
 	{"DELETE", "/v1/webhooks/{id}", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, webhooks_delete},
 	{"POST", "/v1/webhooks/{id}/enable", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_MAYBE_JSON, ROUTE_LIMIT_SMALL, webhooks_enable},
 	{"POST", "/v1/webhooks/{id}/disable", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_MAYBE_JSON, ROUTE_LIMIT_SMALL, webhooks_disable},
+	{"POST", "/v1/webhooks/{id}/test", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_MAYBE_JSON, ROUTE_LIMIT_SMALL, webhooks_test},
 	{"POST", "/v1/webhooks/{id}/secret", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_MAYBE_JSON, ROUTE_LIMIT_SMALL, secrets_post},
 	{"DELETE", "/v1/webhooks/{id}/secret", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, secrets_delete},
 	{"POST", "/v1/webhooks/{id}/secret/rotate", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_MAYBE_JSON, ROUTE_LIMIT_SMALL, secrets_rotate},

@@ -89,6 +89,8 @@ struct engine {
 	int claims; /* under way */
 	int switch_offs; /* under way */
 	int tidyings; /* of rotations that ended, under way */
+	struct ch_list trials; /* test calls under way (engine_test.c) */
+	int trial_count;
 	size_t reserved_bytes; /* for the answers of claims */
 
 	struct survey survey;

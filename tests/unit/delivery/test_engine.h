@@ -16,6 +16,7 @@ int engine_outage_tests(void);
 int engine_ring_tests(void);
 int engine_rotation_tests(void);
 int engine_slots_tests(void);
+int engine_trial_tests(void);
 int worker_tests(void);
 
 #endif

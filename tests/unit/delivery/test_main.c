@@ -18,6 +18,7 @@ int main(void)
 	failed += engine_hooks_tests();
 	failed += engine_dead_tests();
 	failed += engine_slots_tests();
+	failed += engine_trial_tests();
 	failed += engine_outage_tests();
 	failed += engine_regression_tests();
 	failed += engine_memory_tests();
