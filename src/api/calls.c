@@ -48,7 +48,7 @@ static void put_done(struct store_request *s)
 	uint8_t sha256[CH_SHA256_BYTES];
 
 	if (s->result != 0) {
-		api_store_problem(r, "call");
+		api_store_problem(r, "account");
 		return;
 	}
 	struct ch_bytes *body = s->u.call_put.out.body;

@@ -2,6 +2,7 @@
 import json
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -82,6 +83,35 @@ def test_a_rotated_key_is_refused_at_once_and_after_a_restart(service):
     assert {service.request("GET", "/v1/account", key=k).status for k in (API_KEY, default)} == {200}
     assert rotate(service, "primary", default) and service.request("GET", "/v1/account").status == 401
     assert second not in service.logged() and default not in service.logged()
+
+
+@pytest.mark.threads
+def test_of_many_rotations_at_once_the_last_one_counts(service):
+    """The one that the store has: the same key opens after a restart."""
+    create(service, "blue")
+    path = "/v1/account/keys/primary/rotate"
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: operator(service, "POST", path, account="blue"), range(48)))
+    keys = [a.json()["key"] for a in answers]
+    assert len(set(keys)) == 48
+
+    def valid():
+        return [k for k in keys if service.request("GET", "/v1/account", key=k).status == 200]
+    before = valid()
+    assert len(before) == 1
+    service.stop()
+    service.start()
+    assert valid() == before
+
+
+def test_of_many_that_make_or_delete_one_account_one_does(service):
+    with ThreadPoolExecutor(16) as pool:
+        made = list(pool.map(lambda _: operator(service, "POST", "/v1/accounts", {"id": "blue"}), range(16)))
+        gone = list(pool.map(lambda _: operator(service, "DELETE", "/v1/accounts/blue"), range(16)))
+    assert sorted(a.status for a in made) == [201] + [409] * 15
+    assert sorted(a.status for a in gone) == [204] + [404] * 15
+    key = next(a for a in made if a.status == 201).json()["keys"]["primary"]
+    assert service.request("GET", "/v1/account", key=key).status == 401
 
 
 def test_settings_are_kept(service, receiver):

@@ -28,6 +28,7 @@
 #define SIM_RECENT 256
 
 struct call;
+struct guests;
 
 struct sim_plan {
 	int steps;
@@ -152,6 +153,7 @@ struct world {
 	uint64_t tags; /* of records, given out */
 	struct ch_list unknown; /* writes of calls with an unknown outcome */
 	size_t api_body_max;
+	struct guests *guests; /* the accounts beside ours */
 
 	/* one life of the process */
 	unsigned life;
@@ -275,6 +277,17 @@ void sim_check_end(struct world *w);
 
 void sim_begin_api(struct world *w);
 void sim_end_api(struct world *w);
+/* ---- sim_guests.c: other accounts, which come, go and change their keys ---- */
+
+void sim_guests_init(struct world *w);
+void sim_guests_fini(struct world *w);
+void sim_change_guest(struct world *w);
+void sim_note_guest(struct world *w, const struct store_request *r); /* committed */
+void sim_doubt_guests(struct world *w); /* the process is about to crash */
+/* A life begins with these accounts: are they the ones that were committed. */
+void sim_meet_guests(struct world *w, const struct store_account_list *all);
+void sim_check_guests(struct world *w); /* at the end: every key that there ever was to look with */
+
 /* A webhook has changed: looks whether it is what somebody waits for. */
 void sim_note_hook_asks(struct world *w, const struct hook *h);
 

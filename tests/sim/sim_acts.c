@@ -135,4 +135,6 @@ void sim_act(struct world *w)
 		sim_retry(w, 1 + sim_below(w, 50));
 	else if (what < 890)
 		hang_up(w);
+	else if (what < 900)
+		sim_change_guest(w);
 }

@@ -158,6 +158,7 @@ void sim_check_end(struct world *w)
 	audit_parcels(w, 1);
 	sim_audit_calls(w, 1);
 	check_lanes_end(w);
+	sim_check_guests(w);
 	struct ledger l = read_ledger(w);
 	if (l.pending != 0 || l.parked != 0)
 		sim_fail(w, "%lld are still pending, %lld parked", (long long)l.pending, (long long)l.parked);

@@ -98,6 +98,7 @@ void sim_crash(struct world *w)
 {
 	w->seen.crashes++;
 	sim_note_crash(w);
+	sim_doubt_guests(w);
 	CH_LIST_FOREACH (&w->asks, it, next)
 		CH_CONTAINER_OF(it, struct http_exchange, link)->is_gone = true;
 	if (w->plan.with_power)

@@ -312,6 +312,11 @@ void sim_note_commit(struct world *w, struct store_request *r)
 	case STORE_RESEND:
 		note_resend(w, &r->u.resend);
 		break;
+	case STORE_ACCOUNT_CREATE:
+	case STORE_ACCOUNT_UPDATE:
+	case STORE_ACCOUNT_DELETE:
+		sim_note_guest(w, r);
+		break;
 	default:
 		break;
 	}

@@ -206,18 +206,6 @@ static void heal(struct world *w)
 
 /* ---- the whole ---- */
 
-/* The one that all is asked for; the operator acts for it. */
-static void make_account(struct world *w)
-{
-	struct store_request r, *batch[] = {&r};
-	struct account *a = &r.u.account_create.in.account;
-	store_request_init(&r, STORE_ACCOUNT_CREATE, NULL, NULL);
-	snprintf(a->id, sizeof(a->id), "default");
-	int rc = w->gate->inner->ops->write(w->gate->inner, batch, 1, NULL);
-	CH_ASSERT(rc == 0 && r.result == 0 && r.u.account_create.out.number == SIM_ACCOUNT);
-	store_request_fini(&r);
-}
-
 void sim_world_init(struct world *w, uint64_t seed, const struct sim_plan *plan)
 {
 	static const int slots[] = {1, 6, 12, 24, 40, 80, 200};
@@ -240,8 +228,8 @@ void sim_world_init(struct world *w, uint64_t seed, const struct sim_plan *plan)
 		CH_ASSERT(made);
 	}
 	sim_power_init(w);
+	sim_guests_init(w);
 	sim_begin_life(w);
-	make_account(w);
 	for (int i = 0; i < 12; i++)
 		sim_make_hook(w);
 	sim_drain(w);
@@ -283,6 +271,7 @@ void sim_world_fini(struct world *w)
 	store_close(&w->kept);
 	sim_calls_fini(w);
 	sim_model_fini(w);
+	sim_guests_fini(w);
 	if (w->dir[0])
 		remove_files(w);
 }
