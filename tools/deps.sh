@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 build_packages=(gcc libc6-dev make meson ninja-build pkg-config python3 ca-certificates curl
     libevent-dev libcurl4-openssl-dev libc-ares-dev libsqlite3-dev libssl-dev libjansson-dev)
 test_packages=(libcmocka-dev clang llvm libclang-rt-14-dev python3-pytest openssl git locales libcommons-codec-java
-    prometheus chromium)
+    prometheus chromium webhook python3-jsonschema)
 lint_packages=(clang clang-format clang-tidy libcmocka-dev locales git)
 bench_packages=(wrk openssl)
 peer_packages=(redis-server)
