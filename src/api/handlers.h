@@ -50,6 +50,7 @@ void accounts_list(struct api_request *r);
 void accounts_post(struct api_request *r);
 void accounts_delete(struct api_request *r);
 
+void docs_get(struct api_request *r);
 void openapi_get(struct api_request *r);
 void page_asset_get(struct api_request *r);
 void page_get(struct api_request *r);

@@ -39,14 +39,15 @@ static bool accepts_gzip(const char *list)
 	return false;
 }
 
-static void reply_file(struct api_request *r, const struct page_file *file, const char *cache_control)
+void page_reply(struct api_request *r, const struct page_file *file, const char *cache_control,
+		const char *policy)
 {
 	const char *known = http_header_get(r->x, "If-None-Match");
 	bool is_known = known && (strcmp(known, "*") == 0 || strstr(known, file->etag) != NULL);
 	bool is_small = accepts_gzip(http_header_get(r->x, "Accept-Encoding"));
 	struct http_header headers[HEADERS_MAX] = {{"ETag", file->etag}, {"Cache-Control", cache_control},
 			{"Vary", "Accept-Encoding"}, {"X-Content-Type-Options", "nosniff"},
-			{"Content-Security-Policy", POLICY}, {"Referrer-Policy", "same-origin"}};
+			{"Content-Security-Policy", policy}, {"Referrer-Policy", "same-origin"}};
 	size_t count = 6;
 
 	if (is_small && !is_known)
@@ -68,7 +69,7 @@ void page_get(struct api_request *r)
 	const struct page_file *file = file_of("/index.html");
 
 	CH_ASSERT(file);
-	reply_file(r, file, "no-cache");
+	page_reply(r, file, "no-cache", POLICY);
 }
 
 void page_asset_get(struct api_request *r)
@@ -78,5 +79,5 @@ void page_asset_get(struct api_request *r)
 	if (!file)
 		api_problem(r, 404, "The page has no such file.");
 	else
-		reply_file(r, file, "public, max-age=31536000, immutable");
+		page_reply(r, file, "public, max-age=31536000, immutable", POLICY);
 }

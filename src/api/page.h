@@ -22,4 +22,10 @@ struct page_file {
 extern const struct page_file page_files[];
 extern const size_t page_file_count;
 
+struct api_request;
+
+/* Replies with the file, or with 304 if the caller has it. policy: its Content-Security-Policy. */
+void page_reply(struct api_request *r, const struct page_file *file, const char *cache_control,
+		const char *policy);
+
 #endif

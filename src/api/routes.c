@@ -40,6 +40,7 @@ const struct route api_routes[] = {
 	{"POST", "/v1/accounts", ROUTE_OPERATOR, SCOPE_NONE, ROUTE_JSON, ROUTE_LIMIT_SMALL, accounts_post},
 	{"DELETE", "/v1/accounts/{id}", ROUTE_OPERATOR, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, accounts_delete},
 	{"GET", "/openapi.json", ROUTE_OPEN, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, openapi_get},
+	{"GET", "/docs", ROUTE_OPEN, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, docs_get},
 	{"GET", "/", ROUTE_OPEN, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, page_get},
 	{"GET", "/assets/{name}", ROUTE_OPEN, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, page_asset_get},
 	{"GET", "/healthz", ROUTE_OPEN, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, operations_health},
