@@ -2,9 +2,10 @@
 """Builds and runs every test; the last line is `N passed, N failed`.
 
 Steps: all C tests and the fuzz corpora under AddressSanitizer and UndefinedBehaviorSanitizer; the threaded ones again
-under ThreadSanitizer; the end-to-end tests against the real binary. `--long` runs what is too long for every day.
+under ThreadSanitizer; the end-to-end tests against the real binary; the page in a browser. `--long` runs what is too long for every day.
 """
 import argparse
+import glob
 import json
 import os
 import re
@@ -17,6 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 JOBS = str(os.cpu_count() or 2)
 CMOCKA_PASSED = re.compile(r"\[  PASSED  \] (\d+) test\(s\)")
 CMOCKA_FAILED = re.compile(r"\[  FAILED  \] (\d+) test\(s\), listed below")
+TAP = re.compile(r"^# (pass|fail|cancelled|skipped|todo) (\d+)$", re.M)
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
 
 
@@ -115,6 +117,24 @@ def pytest_tests(tally, binary, name, arguments):
     tally.add(name, total - bad - skipped, bad + skipped)
 
 
+def page_tests(tally, binary):
+    """The settings page in a browser; Node's own runner writes TAP, whose last lines count."""
+    tests = sorted(os.path.relpath(path, os.path.join(ROOT, "web"))
+                   for path in glob.glob(os.path.join(ROOT, "web", "tests", "*.test.mjs")))
+    command = ["node", "--test", "--test-reporter=tap"] + tests
+    print("$ " + " ".join(command), flush=True)
+    run = subprocess.run(command, cwd=os.path.join(ROOT, "web"), stdout=subprocess.PIPE, text=True, check=False,
+                         env={**os.environ, "CALLHOOK": os.path.join(ROOT, binary),
+                              "CALLHOOK_SCREENSHOTS": os.path.join(ROOT, "build-asan", "screenshots"), **SANITIZER})
+    counts = {name: int(n) for name, n in TAP.findall(run.stdout)}
+    good = counts.get("pass", 0)
+    bad = sum(counts.get(name, 0) for name in ("fail", "cancelled", "skipped", "todo"))
+    if run.returncode != 0:
+        bad = max(bad, 1)
+        print(run.stdout)
+    tally.add("page", good, bad)
+
+
 # The C tests in which more than one thread runs.
 THREADED = ["base", "store_clients", "store_faults_threads", "delivery", "api_accounts"]
 
@@ -128,7 +148,7 @@ SANITIZER = {
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--long", action="store_true", help="more seeds and rounds, up to some hours")
-    parser.add_argument("--only", choices=["c", "tsan", "e2e"], help="one of the steps")
+    parser.add_argument("--only", choices=["c", "tsan", "e2e", "page"], help="one of the steps")
     options = parser.parse_args()
     started = time.time()
     tally = Tally()
@@ -149,6 +169,8 @@ def main():
             pytest_tests(tally, "build-tsan/callhook", "e2e-tsan", ["tests/e2e", "-m", "threads"])
             pytest_tests(tally, "build-tsan/callhook", "crash-tsan",
                          ["tests/crash", "-m", "threads", "--kills", "30"])
+    if options.only in (None, "page"):
+        page_tests(tally, "build-asan/callhook")
 
     print(f"in {time.time() - started:.0f} s")
     for complaint in tally.complaints:

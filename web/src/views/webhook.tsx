@@ -174,27 +174,29 @@ export function WebhookView({ id }: { id: string }) {
 			<Head title={webhook.data ? nameOf(webhook.data) : t("webhook")} />
 			<Await of={webhook}>
 				{(w) => (
-					<div class="columns">
-						<div class="stack">
-							<Card title={t("webhook.settings")}>
-								<WebhookForm
-									webhook={w}
-									action={t("save")}
-									error={save.error}
-									isBusy={save.isRunning}
-									isReadOnly={!canWrite}
-									onSubmit={(input) => void save.run(input)}
-								/>
-							</Card>
+					<>
+						<div class="columns">
+							<div class="stack">
+								<Card title={t("webhook.settings")}>
+									<WebhookForm
+										webhook={w}
+										action={t("save")}
+										error={save.error}
+										isBusy={save.isRunning}
+										isReadOnly={!canWrite}
+										onSubmit={(input) => void save.run(input)}
+									/>
+								</Card>
+							</div>
+							<div class="stack">
+								<StateCard webhook={w} onChange={webhook.set} />
+								<SecretCard webhook={w} onChange={webhook.reload} />
+								{canWrite && w.enabled && <ReplayCard webhook={w} />}
+							</div>
 						</div>
-						<div class="stack">
-							<StateCard webhook={w} onChange={webhook.set} />
-							<SecretCard webhook={w} onChange={webhook.reload} />
-							{canWrite && <TestCard webhook={w} onDone={webhook.reload} />}
-							{canWrite && w.enabled && <ReplayCard webhook={w} />}
-							{canWrite && <DeleteCard webhook={w} />}
-						</div>
-					</div>
+						{canWrite && <TestCard webhook={w} onDone={webhook.reload} />}
+						{canWrite && <DeleteCard webhook={w} />}
+					</>
 				)}
 			</Await>
 		</div>
