@@ -41,3 +41,34 @@ bool scope_allows(scope_set held, scope_set needed)
 {
 	return (held & needed) == needed;
 }
+
+static const struct {
+	enum permit permit;
+	const char *name;
+} permits[] = {
+		{PERMIT_ROTATE, "rotate"},
+		{PERMIT_REVEAL, "reveal"},
+		{PERMIT_ERASE, "erase"},
+};
+
+#define PERMIT_COUNT (sizeof(permits) / sizeof(permits[0]))
+
+const char *permit_name(enum permit p)
+{
+	for (size_t i = 0; i < PERMIT_COUNT; i++) {
+		if (permits[i].permit == p)
+			return permits[i].name;
+	}
+	CH_UNREACHABLE();
+}
+
+int permit_parse(const char *text, size_t len, enum permit *ret)
+{
+	for (size_t i = 0; i < PERMIT_COUNT; i++) {
+		if (strlen(permits[i].name) == len && memcmp(permits[i].name, text, len) == 0) {
+			*ret = permits[i].permit;
+			return 0;
+		}
+	}
+	return CH_EINVAL;
+}
