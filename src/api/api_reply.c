@@ -133,7 +133,7 @@ static const struct http_header *header_of(int status)
 	static const struct http_header challenge = {"WWW-Authenticate", AUTH_CHALLENGE};
 	static const struct http_header retry = {"Retry-After", RETRY_AFTER};
 
-	return status == 401 ? &challenge : status == 503 ? &retry : NULL;
+	return status == 401 ? &challenge : status == 503 || status == 429 ? &retry : NULL;
 }
 
 static void reply_problem(

@@ -14,6 +14,8 @@ import uuid
 
 import pytest
 
+import openapi_answers
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("CALLHOOK", os.path.join(ROOT, "build", "callhook"))
 API_KEY = "test-key-0123456789abcdef"
@@ -93,6 +95,7 @@ class Service:
     def request(self, method, path, body=None, headers=None, key=API_KEY):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         heads = {"X-Api-Key": key} if key else {}
+        asked = body
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
             heads["Content-Type"] = "application/json"
@@ -101,6 +104,7 @@ class Service:
         response = connection.getresponse()
         answer = Answer(response.status, response.getheaders(), response.read())
         connection.close()
+        openapi_answers.check(method, path, asked, answer)
         return answer
 
     def put(self, call, query="", **kwargs):
