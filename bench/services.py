@@ -107,7 +107,7 @@ class Callhook:
         self.process = spawn(
             [os.path.join(BUILD, "callhook"), "serve", "--dev", "--listen", "127.0.0.1:0", "--store",
              f"sqlite:{self.folder}/bench.db", "--log-level", "error", "--grace", "2", *options],
-            stdout=subprocess.PIPE, stderr=self.log, env={**os.environ, "CALLHOOK_API_KEY": KEY})
+            stdout=subprocess.PIPE, stderr=self.log, env={**os.environ, "CALLHOOK_API_KEY": KEY, "CALLHOOK_RATE_LIMIT": "off"})
         for line in self.process.stdout:
             ready = re.search(r"ready on (http://[\d.]+:(\d+))", line)
             if ready:

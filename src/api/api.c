@@ -35,6 +35,8 @@ static int fill(struct api *a, struct ch_err *err)
 		return ch_err_set(err, CH_ENOMEM, "out of memory");
 	for (size_t i = 0; rc == 0 && i < conf->account_count; i++)
 		rc = add_account(a->accounts, &conf->accounts[i], err);
+	if (rc == 0)
+		rc = request_limit_create(conf->request_rate, &conf->rand, &a->limit);
 	auth_init(&a->auth, a->accounts, conf->operator_token);
 	return rc;
 }
@@ -65,6 +67,7 @@ void api_destroy(struct api **pa)
 	if (!a)
 		return;
 	CH_ASSERT(a->busy == 0);
+	request_limit_destroy(&a->limit);
 	accounts_destroy(&a->accounts);
 	call_codec_destroy(&a->codec);
 	ch_free(a->stats);
@@ -119,6 +122,21 @@ static void note_credential(void *ctx, const char *name, const char *value)
 	*at = value;
 }
 
+/* After this the caller is known, so every answer says what is left. */
+static bool check_rate(struct api_request *r)
+{
+	if (r->caller.is_operator)
+		return true;
+	int rc = request_limit_take(r->api->limit, r->caller.account->number, REQUEST_API,
+			ch_clock_mono(&r->api->conf.clock), &r->quota);
+	bool is_over = rc == 0 && r->quota.is_over;
+	if (rc != 0)
+		api_out_of_memory(r);
+	else if (is_over)
+		api_problem(r, 429, "more than %d requests in the account's window", r->quota.limit);
+	return rc == 0 && !is_over;
+}
+
 static bool check_caller(struct api_request *r)
 {
 	struct auth_credentials c = {0};
@@ -132,6 +150,8 @@ static bool check_caller(struct api_request *r)
 		api_problem(r, status, "%s", detail);
 		return false;
 	}
+	if (!check_rate(r))
+		return false;
 	if (r->route->caller == ROUTE_OPERATOR && !r->caller.is_operator) {
 		api_problem(r, 403, "this is for the operator alone");
 		return false;

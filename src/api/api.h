@@ -9,6 +9,7 @@
 #define CH_API_API_H
 
 #include "api/http_server.h"
+#include "api/request_limit.h"
 #include "base/crypto.h"
 #include "base/rand.h"
 #include "delivery/worker.h"
@@ -35,6 +36,7 @@ struct api_conf {
 	size_t call_max_bytes; /* CALL_MAX_BYTES_DEFAULT */
 	size_t import_max_bytes; /* 16 MiB */
 	int max_webhooks; /* 50 an account */
+	struct request_rate request_rate; /* of an account; {0}: none */
 	const char *version;
 };
 

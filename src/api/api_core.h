@@ -37,6 +37,7 @@ struct api {
 	struct api_conf conf;
 	struct accounts_registry *accounts;
 	struct auth auth;
+	struct request_limit *limit;
 	struct call_codec *codec;
 	struct id_gen ids;
 	bool is_stopping;
@@ -51,6 +52,7 @@ struct api_request {
 	struct api *api;
 	struct http_exchange *x;
 	const struct route *route; /* NULL: none fits */
+	struct request_quota quota; /* of the caller; limit 0: not counted */
 	struct auth_caller caller; /* account NULL: not asked for; of it number, id and name may be read */
 	struct id id; /* of the path, once api_path_id has been asked */
 	const char *param; /* the path's segment in braces, not NUL-terminated */
@@ -102,6 +104,8 @@ void api_unknown_member(struct problems *problems, const char *key);
 #define API_HEADERS_MAX 8
 
 void api_reply(struct api_request *r, const struct http_response *response);
+/* For http_reply_start: begins a streamed answer, with the headers that all answers have. */
+void api_reply_start(struct api_request *r, const struct http_response *response);
 /* Takes buf, whose error makes it a 503. */
 void api_reply_json(struct api_request *r, int status, struct ch_buf *buf);
 void api_reply_json_with(struct api_request *r, int status, struct ch_buf *buf,

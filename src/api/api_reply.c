@@ -73,23 +73,49 @@ static void free_request(struct api_request *r)
 	ch_free(r);
 }
 
+/* What all answers to an account carry beside the handler's own. */
+struct headers {
+	struct http_header all[API_HEADERS_MAX + 3];
+	char limit[16], remaining[16];
+};
+
+static void add_headers(const struct api_request *r, struct headers *h, struct http_response *with)
+{
+	CH_ASSERT(with->header_count <= API_HEADERS_MAX);
+	if (!r->caller.account)
+		return;
+	if (with->header_count)
+		memcpy(h->all, with->headers, with->header_count * sizeof(*h->all));
+	with->headers = h->all;
+	h->all[with->header_count++] = (struct http_header){
+			"Cache-Control", r->is_secret ? "no-store" : "private, no-cache"};
+	if (r->quota.limit == 0)
+		return;
+	snprintf(h->limit, sizeof(h->limit), "%d", r->quota.limit);
+	snprintf(h->remaining, sizeof(h->remaining), "%d", r->quota.remaining);
+	h->all[with->header_count++] = (struct http_header){"X-RateLimit-Limit", h->limit};
+	h->all[with->header_count++] = (struct http_header){"X-RateLimit-Remaining", h->remaining};
+}
+
 void api_reply(struct api_request *r, const struct http_response *response)
 {
-	struct http_header headers[API_HEADERS_MAX + 1];
+	struct headers h;
 	struct http_response with = *response;
 
 	note(r, response->status);
-	CH_ASSERT(response->header_count <= API_HEADERS_MAX);
-	if (r->caller.account) {
-		if (response->header_count)
-			memcpy(headers, response->headers, response->header_count * sizeof(*headers));
-		headers[with.header_count++] = (struct http_header){
-				"Cache-Control", r->is_secret ? "no-store" : "private, no-cache"};
-		with.headers = headers;
-		with.wipe = r->is_secret;
-	}
+	add_headers(r, &h, &with);
+	with.wipe = r->caller.account && r->is_secret;
 	http_reply(r->x, &with);
 	free_request(r);
+}
+
+void api_reply_start(struct api_request *r, const struct http_response *response)
+{
+	struct headers h;
+	struct http_response with = *response;
+
+	add_headers(r, &h, &with);
+	http_reply_start(r->x, &with);
 }
 
 void api_finish(struct api_request *r, int status)
@@ -128,18 +154,26 @@ void api_reply_empty(struct api_request *r)
 }
 
 /* What a refusal carries besides its document. */
-static const struct http_header *header_of(int status)
+static const struct http_header *header_of(
+		const struct api_request *r, int status, struct http_header *next_window, char seconds[16])
 {
 	static const struct http_header challenge = {"WWW-Authenticate", AUTH_CHALLENGE};
 	static const struct http_header retry = {"Retry-After", RETRY_AFTER};
+	bool is_later = status == 429 || status == 503;
 
-	return status == 401 ? &challenge : status == 503 || status == 429 ? &retry : NULL;
+	if (status != 429 || !r->quota.is_over)
+		return status == 401 ? &challenge : is_later ? &retry : NULL;
+	snprintf(seconds, 16, "%d", r->quota.retry_after_s);
+	*next_window = (struct http_header){"Retry-After", seconds};
+	return next_window;
 }
 
 static void reply_problem(
 		struct api_request *r, int status, const char *detail, const struct problems *errors)
 {
-	const struct http_header *header = header_of(status);
+	struct http_header next_window;
+	char seconds[16];
+	const struct http_header *header = header_of(r, status, &next_window, seconds);
 	struct ch_buf text;
 
 	ch_buf_init(&text, API_JSON_MAX);

@@ -339,7 +339,6 @@ void import_post(struct api_request *r)
 	ch_buf_init(&im->out, ANSWER_MAX);
 	r->state = im;
 	r->state_fini = import_destroy;
-	http_reply_start(
-			r->x, &(struct http_response){.status = 200, .content_type = "application/x-ndjson"});
+	api_reply_start(r, &(struct http_response){.status = 200, .content_type = "application/x-ndjson"});
 	due(im);
 }

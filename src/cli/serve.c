@@ -108,6 +108,7 @@ static int start_api(struct service *s, struct ch_err *err)
 			.call_max_bytes = s->conf.call_max_bytes,
 			.import_max_bytes = 16 * 1024 * 1024,
 			.max_webhooks = s->conf.max_webhooks,
+			.request_rate = s->conf.request_rate,
 			.version = CALLHOOK_VERSION};
 	struct http_server_conf http = {.base = s->base,
 			.clock = s->clock,

@@ -1,6 +1,7 @@
 #include "cli/serve_conf.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -66,6 +67,10 @@ static const struct opt_spec specs[] = {
 				.arg = "N",
 				.fallback = "50",
 				.help = "webhooks an account may have"},
+		{.name = "rate-limit",
+				.arg = "COUNT/SECONDS",
+				.fallback = "100/15",
+				.help = "requests an account may make in a window, or off"},
 		{.name = "grace",
 				.arg = "SECONDS",
 				.fallback = "20",
@@ -185,6 +190,28 @@ static int read_sizes(const struct opts *o, struct serve_conf *c, struct ch_err 
 	return rc;
 }
 
+static int read_rate(const struct opts *o, struct serve_conf *c, struct ch_err *err)
+{
+	const char *text = opts_get(o, "rate-limit");
+	long count, seconds = 0;
+	char *end;
+
+	if (strcmp(text, "off") == 0)
+		return 0;
+	count = strtol(text, &end, 10);
+	bool is_pair = *text >= '0' && *text <= '9' && *end == '/' && end[1] >= '0' && end[1] <= '9';
+	if (is_pair)
+		seconds = strtol(end + 1, &end, 10);
+	if (!is_pair || *end || count < 1 || count > 1000000 || seconds < 1 || seconds > 86400)
+		return ch_err_set(err, CH_EINVAL,
+				"%s: \"%s\" is not off or COUNT/SECONDS, as 100/15: up to 1000000 in up to "
+				"86400 "
+				"s",
+				opts_origin(o, "rate-limit", 0), text);
+	c->request_rate = (struct request_rate){(int)count, (int)seconds};
+	return 0;
+}
+
 static int read_log(const struct opts *o, struct serve_conf *c, struct ch_err *err)
 {
 	static const char *const levels[] = {"debug", "info", "warn", "error"};
@@ -236,6 +263,8 @@ int serve_conf_read(const struct opts *o, struct serve_conf *ret, struct ch_err 
 		rc = read_safety(o, ret, err);
 	if (rc == 0)
 		rc = read_sizes(o, ret, err);
+	if (rc == 0)
+		rc = read_rate(o, ret, err);
 	if (rc == 0)
 		rc = read_log(o, ret, err);
 	if (rc == 0)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/request_limit.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "cli/opts.h"
@@ -46,6 +47,7 @@ struct serve_conf {
 	struct retry_schedule schedule;
 	size_t call_max_bytes;
 	int max_webhooks;
+	struct request_rate request_rate;
 	int grace_ms;
 	enum ch_log_level log_level;
 	enum ch_log_format log_format;

@@ -61,7 +61,8 @@ class Service:
         return [BINARY, "serve", "--listen", "127.0.0.1:0", "--store", self.store, *self.options]
 
     def environment(self):
-        return {**os.environ, "CALLHOOK_API_KEY": API_KEY, "CALLHOOK_OPERATOR_TOKEN": OPERATOR, **self.env}
+        return {**os.environ, "CALLHOOK_API_KEY": API_KEY, "CALLHOOK_OPERATOR_TOKEN": OPERATOR,
+                "CALLHOOK_RATE_LIMIT": "off", **self.env}
 
     def start(self):
         self.log = open(f"{self.folder}/serve.log", "ab")

@@ -55,6 +55,7 @@ static void check_conf(const struct opts *o, const struct serve_conf *c)
 	CH_ASSERT(c->workers >= 1 && c->workers <= SERVE_WORKERS_MAX && c->readers >= 1 && c->readers <= 16);
 	CH_ASSERT(c->max_in_flight >= 1 && c->connections_max >= 16 && c->body_budget_bytes >= 65536);
 	CH_ASSERT(c->call_max_bytes >= 1024 && c->max_webhooks >= 1 && c->grace_ms >= 0);
+	CH_ASSERT(c->request_rate.count >= 0 && (c->request_rate.count == 0 || c->request_rate.seconds >= 1));
 	CH_ASSERT(c->log_level <= CH_LOG_ERROR && c->log_format <= CH_LOG_JSON);
 	CH_ASSERT(!c->api_key || strlen(c->api_key) >= 16);
 	CH_ASSERT(!c->operator_token || strlen(c->operator_token) >= 32);

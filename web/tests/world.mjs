@@ -25,7 +25,7 @@ export class Service {
 		s.folder = mkdtempSync(path.join(os.tmpdir(), "callhook-page-"));
 		const store = `sqlite:${s.folder}/callhook.db`;
 		s.process = spawn(BINARY, ["serve", "--dev", "--listen", "127.0.0.1:0", "--store", store, ...options], {
-			env: { ...process.env, CALLHOOK_API_KEY: KEY, CALLHOOK_OPERATOR_TOKEN: OPERATOR },
+			env: { ...process.env, CALLHOOK_API_KEY: KEY, CALLHOOK_OPERATOR_TOKEN: OPERATOR, CALLHOOK_RATE_LIMIT: "off" },
 			stdio: ["ignore", "pipe", "pipe"],
 		});
 		s.log = "";
