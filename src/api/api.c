@@ -4,6 +4,7 @@
 
 #include "api/api_core.h"
 #include "api/media_type.h"
+#include "api/stream.h"
 #include "base/alloc.h"
 #include "base/assert.h"
 
@@ -49,6 +50,7 @@ int api_create(const struct api_conf *conf, struct api **ret, struct ch_err *err
 	a->conf = *conf;
 	a->started = ch_clock_wall(&conf->clock);
 	a->started_mono = ch_clock_mono(&conf->clock);
+	streams_init(a);
 	id_gen_init(&a->ids, conf->clock, conf->rand);
 	int rc = fill(a, err);
 	if (rc) {
@@ -78,6 +80,7 @@ void api_destroy(struct api **pa)
 void api_stopping(struct api *a)
 {
 	a->is_stopping = true;
+	streams_end(a);
 }
 
 size_t api_busy(const struct api *a)

@@ -17,6 +17,7 @@
 #include "model/webhook.h"
 #include "store/client.h"
 
+struct commit_bell;
 struct event_base;
 
 struct api_conf {
@@ -26,6 +27,7 @@ struct api_conf {
 	struct ch_log *log;
 	struct store_client *store;
 	struct store_stats *store_stats; /* NULL: not reported */
+	struct commit_bell *bell; /* its port is port; NULL: who waits for news asks now and then */
 	struct ch_port *port; /* the api loop's own; dispatched by whoever runs the loop */
 	struct workers *workers;
 	struct url_rules url_rules;

@@ -45,6 +45,8 @@ struct api {
 	struct ch_wall started;
 	struct ch_mono started_mono;
 	struct api_route_stats *stats; /* one a route, and one more for what has none */
+	struct ch_list streams;
+	size_t stream_count;
 	uint64_t import_lines[API_STATUS_CLASSES];
 };
 

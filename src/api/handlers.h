@@ -36,6 +36,7 @@ void replays_delete(struct api_request *r);
 
 void deliveries_list(struct api_request *r);
 void deliveries_get(struct api_request *r);
+void deliveries_stream(struct api_request *r);
 void deliveries_resend(struct api_request *r);
 
 void audit_list(struct api_request *r);

@@ -53,6 +53,11 @@ const char *http_peer(const struct http_exchange *x)
 	return x->conn->peer;
 }
 
+bool http_is_head(const struct http_exchange *x)
+{
+	return x->head.is_head;
+}
+
 bool http_has_body(const struct http_exchange *x)
 {
 	return x->head.has_length || x->head.is_chunked;

@@ -85,6 +85,7 @@ const char *http_body(const struct http_exchange *x,
 		size_t *ret_len); /* never NULL; contiguous, not NUL-terminated */
 const char *http_peer(const struct http_exchange *x); /* address as text */
 
+bool http_is_head(const struct http_exchange *x); /* no body will be sent */
 bool http_has_body(const struct http_exchange *x); /* it was framed as one, be it empty */
 
 void http_reply(struct http_exchange *x, const struct http_response *response);

@@ -32,6 +32,13 @@ void paging_cursor(int64_t number, char out[CURSOR_TEXT_LEN + 1])
 	cursor_format(&id, out);
 }
 
+bool paging_number(const char *cursor, int64_t *ret)
+{
+	struct id id;
+
+	return cursor_parse(cursor, &id) == 0 && number_of_id(&id, ret);
+}
+
 size_t paging_size(const struct query *q, struct problems *problems)
 {
 	const char *size = query_get(q, "size");
@@ -51,9 +58,8 @@ int64_t paging_after(const struct query *q, struct problems *problems)
 {
 	const char *after = query_get(q, "after");
 	int64_t number = 0;
-	struct id id;
 
-	if (after && (cursor_parse(after, &id) != 0 || !number_of_id(&id, &number)))
+	if (after && !paging_number(after, &number))
 		problems_add(problems, "",
 				"query parameter \"after\" is not a cursor that was given out as \"next\"");
 	return number;

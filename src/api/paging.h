@@ -7,6 +7,7 @@
 #ifndef CH_API_PAGING_H
 #define CH_API_PAGING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,8 @@
 size_t paging_size(const struct query *q, struct problems *problems);
 /* 0 when it is not given. */
 int64_t paging_after(const struct query *q, struct problems *problems);
+/* Of a cursor that paging_cursor made; false: it is none. */
+bool paging_number(const char *cursor, int64_t *ret);
 
 struct id paging_id_of(int64_t number);
 void paging_cursor(int64_t number, char out[CURSOR_TEXT_LEN + 1]);

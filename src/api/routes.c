@@ -28,6 +28,7 @@ const struct route api_routes[] = {
 	{"GET", "/v1/replays/{id}", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_READ, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, replays_get},
 	{"DELETE", "/v1/replays/{id}", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, replays_delete},
 	{"GET", "/v1/deliveries", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_READ, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, deliveries_list},
+	{"GET", "/v1/deliveries/stream", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_READ, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, deliveries_stream},
 	{"GET", "/v1/deliveries/{id}", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_READ, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, deliveries_get},
 	{"POST", "/v1/deliveries/{id}/resend", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_MAYBE_JSON, ROUTE_LIMIT_SMALL, deliveries_resend},
 	{"GET", "/v1/audit", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_READ, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, audit_list},

@@ -21,10 +21,11 @@ static void on_port(evutil_socket_t fd, short what, void *ctx)
  * have heard the loops find in the store when they start. */
 static void on_committed(void *ctx, struct store_request *const *requests, size_t n)
 {
-	const struct service *s = ctx;
+	struct service *s = ctx;
 
 	if (atomic_load(&s->has_workers))
 		s->watcher.committed(s->watcher.ctx, requests, n);
+	commit_bell_committed(&s->bell, requests, n);
 }
 
 static int start_store(struct service *s, struct ch_err *err)
@@ -37,6 +38,7 @@ static int start_store(struct service *s, struct ch_err *err)
 			.watcher = {.committed = on_committed, .ctx = s}};
 	struct store *store = NULL;
 	s->watcher = workers_watcher(&s->workers);
+	commit_bell_init(&s->bell, &s->port);
 	int rc = store_open(s->conf.store_url, &conf, &store, err);
 
 	if (rc == 0)
@@ -99,6 +101,7 @@ static int start_api(struct service *s, struct ch_err *err)
 			.log = &s->log,
 			.store = s->store,
 			.store_stats = store_threads_stats(s->store),
+			.bell = &s->bell,
 			.port = &s->port,
 			.workers = &s->workers,
 			.url_rules = s->conf.url_rules,

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "api/api.h"
+#include "api/commit_bell.h"
 #include "cli/boot.h"
 #include "cli/serve_conf.h"
 
@@ -33,6 +34,7 @@ struct service {
 	uint8_t seal_key[CH_SEAL_KEY_BYTES];
 	struct workers workers;
 	struct store_watcher watcher; /* the loops' */
+	struct commit_bell bell;
 	atomic_bool has_workers; /* the loops are there to be told of commits */
 	struct api *api;
 	struct http_server *http;

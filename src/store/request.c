@@ -27,6 +27,7 @@ static const char *const kind_names[STORE_KIND_COUNT] = {
 		[STORE_WEBHOOK_LIST] = "webhook_list",
 		[STORE_DELIVERY_GET] = "delivery_get",
 		[STORE_DELIVERY_LIST] = "delivery_list",
+		[STORE_ATTEMPT_FEED] = "attempt_feed",
 		[STORE_CLAIM] = "claim",
 		[STORE_PROBE] = "probe",
 		[STORE_LANES] = "lanes",
@@ -127,6 +128,10 @@ static void clear_read(struct store_request *r)
 	case STORE_DELIVERY_LIST:
 		free_deliveries(r->u.delivery_list.out.rows, r->u.delivery_list.out.count);
 		ZERO(r->u.delivery_list.out);
+		break;
+	case STORE_ATTEMPT_FEED:
+		ch_free(r->u.attempt_feed.out.rows);
+		ZERO(r->u.attempt_feed.out);
 		break;
 	case STORE_CLAIM:
 		free_deliveries(r->u.claim.out.rows, r->u.claim.out.count);

@@ -55,6 +55,7 @@ enum store_kind {
 	STORE_WEBHOOK_LIST,
 	STORE_DELIVERY_GET,
 	STORE_DELIVERY_LIST,
+	STORE_ATTEMPT_FEED,
 	STORE_CLAIM,
 	STORE_PROBE,
 	STORE_LANES,
@@ -271,6 +272,36 @@ struct store_delivery_list {
 	} out;
 };
 
+struct store_attempt_row {
+	int64_t number; /* in the order of the commits */
+	struct id id, delivery_id, webhook_id, call_id;
+	int64_t started_ms;
+	enum attempt_outcome outcome;
+	int status; /* 0: none */
+	int32_t total_us;
+	enum delivery_state state; /* of the delivery, now */
+};
+
+/* STORE_ATTEMPT_FEED: an account's attempts in the order in which they were committed. Asked again with the
+ * `last` of before it skips none and gives none twice. It looks at a bounded number of attempts, those of
+ * other accounts too, so there may be none among them and yet more. */
+struct store_attempt_feed {
+	struct {
+		int64_t account;
+		bool has_webhook;
+		struct id webhook_id;
+		int64_t after; /* exclusive; -1: no rows, only where the end is */
+		size_t limit; /* 1..100 */
+	} in;
+	struct {
+		struct store_attempt_row *rows;
+		size_t count;
+		int64_t last; /* the attempts up to this number were looked at */
+		int64_t end; /* the number of the last attempt there ever was */
+		bool more;
+	} out;
+};
+
 /* STORE_CLAIM: deliveries of one webhook that are PENDING and due, least due time first, with bodies.
  * Only the loop that owns the webhook asks. Ids in skip are passed over without being counted or
  * loaded. Stops after `limit` rows or once max_bytes of bodies are loaded (at least one row). */
@@ -379,6 +410,7 @@ struct store_request {
 		struct store_webhook_list webhook_list;
 		struct store_delivery_get delivery_get;
 		struct store_delivery_list delivery_list;
+		struct store_attempt_feed attempt_feed;
 		struct store_claim claim;
 		struct store_probe probe;
 		struct store_lanes lanes;

@@ -174,6 +174,7 @@ static void memory_close(struct store *s)
 	ch_free(m->call_order);
 	memory_replays_free(m);
 	pthread_mutex_destroy(&m->lock);
+	ch_free(m->log);
 	ch_free(m);
 }
 

@@ -94,6 +94,11 @@ struct memory_space {
 	size_t delivery_count, delivery_cap;
 };
 
+/* Which attempt was the how manieth; by ids, because rows are removed with their account. */
+struct memory_log {
+	struct id delivery_id, attempt_id;
+};
+
 enum memory_account_state { MEMORY_ACCOUNT_LIVE, MEMORY_ACCOUNT_CLOSED, MEMORY_ACCOUNT_GONE };
 
 struct memory_account {
@@ -114,6 +119,8 @@ struct store_memory {
 	struct store_spent *spent;
 	size_t spent_count, spent_cap;
 	uint64_t attempts_made;
+	struct memory_log *log; /* attempt number n at n - 1 */
+	size_t log_count, log_cap;
 	uint64_t versions_made;
 	struct memory_call **call_order; /* as they first came */
 	struct memory_call removed_call; /* of account 0: stands in call_order for those that were */
@@ -172,6 +179,9 @@ int memory_account_purges(const struct store_memory *m, struct store_sweeps *q) 
 void memory_purge(struct store_memory *m);
 void memory_accounts_free(struct store_memory *m);
 int memory_webhook_close(struct store_memory *m, struct memory_webhook *w) CH_MUST_USE; /* deletes it */
+/* store_memory_feed.c: under the lock. */
+int memory_attempt_feed(const struct store_memory *m, struct store_request *r) CH_MUST_USE;
+
 /* store_memory_replays.c: under the lock. */
 int memory_replay_create(struct store_memory *m, struct store_request *r) CH_MUST_USE;
 int memory_replay_cancel(struct store_memory *m, struct store_request *r) CH_MUST_USE;

@@ -192,6 +192,7 @@ static void attempt_made_back(struct store_memory *m, struct memory_undo *undo)
 	attempt_fini(&d->attempts[at]);
 	d->attempt_count--;
 	d->tried = u->tried;
+	m->log_count--;
 	memmove(&d->attempts[at], &d->attempts[at + 1], (d->attempt_count - at) * sizeof(struct attempt));
 }
 
@@ -204,6 +205,7 @@ int memory_attempt_add(struct store_memory *m, struct memory_delivery *d, const 
 	if (u == NULL)
 		return CH_ENOMEM;
 	if (memory_grow((void **)&d->attempts, &d->attempt_cap, d->attempt_count, sizeof(copy)) != 0 ||
+			memory_grow((void **)&m->log, &m->log_cap, m->log_count, sizeof(*m->log)) != 0 ||
 			memory_attempt_copy(a, &copy) != 0) {
 		ch_free(u);
 		return CH_ENOMEM;
@@ -215,6 +217,7 @@ int memory_attempt_add(struct store_memory *m, struct memory_delivery *d, const 
 	u->id = a->id;
 	u->tried = d->tried;
 	m->attempts_made++;
+	m->log[m->log_count++] = (struct memory_log){d->row.id, a->id};
 	if (at == d->attempt_count - 1)
 		d->tried = m->attempts_made;
 	memory_undo_push(m, &u->undo, attempt_made_back, NULL);

@@ -368,6 +368,8 @@ static int read_one(const struct store_memory *m, struct store_request *r)
 		return delivery_get(m, r);
 	case STORE_DELIVERY_LIST:
 		return delivery_list(m, r);
+	case STORE_ATTEMPT_FEED:
+		return memory_attempt_feed(m, r);
 	case STORE_CLAIM:
 		return claim(m, r);
 	case STORE_PROBE:

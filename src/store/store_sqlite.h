@@ -3,7 +3,7 @@
  * Role:      store_sqlite.c opens, commits and closes; _file.c locks and migrates; _conn.c knows the
  *            statements; _hooks.c keeps the webhooks in memory; _put.c, _webhooks.c, _attempts.c,
  *            _resend.c, _replays.c, _accounts.c, _purge.c and _audit.c serve the writes; _read.c,
- *            _deliveries.c, _probe.c and _list.c the reads.
+ *            _deliveries.c, _probe.c, _list.c and _feed.c the reads.
  * Ownership: struct store_sqlite owns the lock, the writer's connection and the webhooks in memory. A
  *            reader owns its connection. Statements live as long as their connection.
  * Threads:   as store/store.h says; the writer's connection and the webhooks belong to the writer.
@@ -52,6 +52,8 @@ enum sq_stmt {
 	SQ_ATTEMPT_LINK,
 	SQ_ATTEMPT_RELINK,
 	SQ_ATTEMPT_READ,
+	SQ_FEED_BOUND,
+	SQ_FEED_ROWS,
 	SQ_HOOK_INSERT,
 	SQ_HOOK_UPDATE,
 	SQ_HOOK_DELETE,
@@ -285,6 +287,7 @@ int sq_webhook_get(struct sq_conn *c, struct store_webhook_get *q, struct ch_err
 int sq_webhook_list(struct sq_conn *c, struct store_webhook_list *q, struct ch_err *err) CH_MUST_USE;
 int sq_delivery_get(struct sq_conn *c, struct store_delivery_get *q, struct ch_err *err) CH_MUST_USE;
 int sq_delivery_list(struct sq_conn *c, struct store_delivery_list *q, struct ch_err *err) CH_MUST_USE;
+int sq_attempt_feed(struct sq_conn *c, struct store_attempt_feed *q, struct ch_err *err) CH_MUST_USE;
 int sq_claim(struct sq_conn *c, struct store_claim *q, struct ch_err *err) CH_MUST_USE;
 int sq_probe(struct sq_conn *c, struct store_probe *q, struct ch_err *err) CH_MUST_USE;
 int sq_lanes(struct sq_conn *c, struct store_lanes *q, struct ch_err *err) CH_MUST_USE;

@@ -132,6 +132,8 @@ static int serve(struct sq_conn *c, struct store_request *r)
 		return sq_delivery_get(c, &r->u.delivery_get, &r->err);
 	case STORE_DELIVERY_LIST:
 		return sq_delivery_list(c, &r->u.delivery_list, &r->err);
+	case STORE_ATTEMPT_FEED:
+		return sq_attempt_feed(c, &r->u.attempt_feed, &r->err);
 	case STORE_CLAIM:
 		return sq_claim(c, &r->u.claim, &r->err);
 	case STORE_PROBE:
@@ -161,7 +163,7 @@ static int serve(struct sq_conn *c, struct store_request *r)
 static bool needs_snapshot(enum store_kind kind)
 {
 	return kind == STORE_DELIVERY_GET || kind == STORE_DELIVERY_LIST || kind == STORE_CLAIM ||
-	       kind == STORE_PROBE;
+	       kind == STORE_PROBE || kind == STORE_ATTEMPT_FEED;
 }
 
 static int serve_in_snapshot(struct sq_conn *c, struct store_request *r)

@@ -197,6 +197,19 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				  "WHERE w.deleted = 0 ORDER BY w.account, w.created_ms, w.id",
 				SQ_READER},
 		[SQ_HOOK_SWEEPS] = {"SELECT id FROM webhook WHERE sweep <> 0 ORDER BY number", SQ_READER},
+		/* A delivery's key is its alone among all webhooks, so an attempt has one row here or none.
+		 */
+		[SQ_FEED_BOUND] = {"SELECT coalesce(max(number), 0), count(*) FROM (SELECT number FROM "
+				   "attempt WHERE number > ?1 ORDER BY number LIMIT ?2)",
+				SQ_READER},
+		[SQ_FEED_ROWS] = {"SELECT a.number, a.id, d.id, w.id, c.call_id, a.started_ms, a.outcome, "
+				  "a.status, a.total_us, d.state FROM attempt a "
+				  "CROSS JOIN webhook w "
+				  "CROSS JOIN delivery d ON d.webhook = w.number AND d.key = a.delivery "
+				  "CROSS JOIN call_version c ON c.seq = d.call "
+				  "WHERE a.number > ?1 AND a.number <= ?2 AND w.account = ?3 "
+				  "AND (?4 IS NULL OR w.id = ?4) ORDER BY a.number LIMIT ?5",
+				SQ_READER},
 		[SQ_HOOK_PLACES] = {"SELECT w.number, l.pending, l.delivered, l.failed, l.parked, "
 				    "l.canceled" HOOK_TABLES
 				    "WHERE w.account = ?1 AND (?2 IS NULL OR w.id = ?2)",

@@ -126,6 +126,7 @@ int contract_receivers(void);
 int contract_probes(void);
 int contract_accounts(void);
 int contract_audit(void);
+int contract_feed(void);
 int contract_model(void);
 int test_due(void);
 int test_open(void);

@@ -25,6 +25,7 @@ int main(void)
 		failed += contract_probes();
 		failed += contract_accounts();
 		failed += contract_audit();
+		failed += contract_feed();
 	}
 	failed += contract_model();
 	failed += test_due();

@@ -57,6 +57,11 @@ const char *http_peer(const struct http_exchange *x)
 	return "192.0.2.1";
 }
 
+bool http_is_head(const struct http_exchange *x)
+{
+	return false;
+}
+
 bool http_has_body(const struct http_exchange *x)
 {
 	return x->has_body;

@@ -1,0 +1,114 @@
+#include <limits.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "store/store_sqlite.h"
+
+#define FEED_MAX 100
+/* Attempts looked at by one read, other accounts' too. */
+#define LOOK_MAX 500
+
+static const char doing_feed[] = "read the attempts";
+
+static int read_end(struct sq_conn *c, int64_t *ret, struct ch_err *err)
+{
+	bool has_row = false;
+	int rc = sq_fetch(c, SQ_MARKS, &has_row, doing_feed, err);
+
+	if (rc != 0)
+		return rc;
+	if (!has_row)
+		return sq_damaged("its marks are missing", err);
+	*ret = sq_int(c, SQ_MARKS, 1);
+	sq_reset(c, SQ_MARKS);
+	return sq_is_sane(*ret) ? 0 : sq_damaged("its marks are missing", err);
+}
+
+static int read_bound(struct sq_conn *c, struct store_attempt_feed *q, int64_t *ret, struct ch_err *err)
+{
+	bool has_row = false;
+	int rc;
+
+	sq_bind_int(c, SQ_FEED_BOUND, 1, q->in.after);
+	sq_bind_int(c, SQ_FEED_BOUND, 2, LOOK_MAX);
+	rc = sq_fetch(c, SQ_FEED_BOUND, &has_row, doing_feed, err);
+	if (rc != 0)
+		return rc;
+	CH_ASSERT(has_row);
+	*ret = sq_int(c, SQ_FEED_BOUND, 0);
+	q->out.more = sq_int(c, SQ_FEED_BOUND, 1) == LOOK_MAX;
+	sq_reset(c, SQ_FEED_BOUND);
+	return 0;
+}
+
+static int read_row(struct sq_conn *c, struct store_attempt_row *ret, struct ch_err *err)
+{
+	struct store_attempt_row row = {
+			.number = sq_int(c, SQ_FEED_ROWS, 0),
+			.started_ms = sq_int(c, SQ_FEED_ROWS, 5),
+			.total_us = (int32_t)sq_int(c, SQ_FEED_ROWS, 8),
+	};
+	int outcome = 0, state = 0;
+
+	if (!sq_id(c, SQ_FEED_ROWS, 1, &row.id) || !sq_id(c, SQ_FEED_ROWS, 2, &row.delivery_id) ||
+			!sq_id(c, SQ_FEED_ROWS, 3, &row.webhook_id) ||
+			!sq_id(c, SQ_FEED_ROWS, 4, &row.call_id) ||
+			!sq_enum(c, SQ_FEED_ROWS, 6, ATTEMPT_OUTCOME_COUNT, &outcome) ||
+			!sq_enum(c, SQ_FEED_ROWS, 7, INT_MAX, &row.status) ||
+			!sq_enum(c, SQ_FEED_ROWS, 9, DELIVERY_STATE_COUNT, &state) ||
+			state == DELIVERY_DELIVERING)
+		return sq_damaged("an attempt can't be", err);
+	row.outcome = (enum attempt_outcome)outcome;
+	row.state = (enum delivery_state)state;
+	*ret = row;
+	return 0;
+}
+
+static int read_rows(struct sq_conn *c, struct store_attempt_feed *q, int64_t bound, struct ch_err *err)
+{
+	bool has_row = true;
+	int rc = 0;
+
+	sq_bind_int(c, SQ_FEED_ROWS, 1, q->in.after);
+	sq_bind_int(c, SQ_FEED_ROWS, 2, bound);
+	sq_bind_int(c, SQ_FEED_ROWS, 3, q->in.account);
+	if (q->in.has_webhook)
+		sq_bind_id(c, SQ_FEED_ROWS, 4, &q->in.webhook_id);
+	else
+		sq_bind_null(c, SQ_FEED_ROWS, 4);
+	sq_bind_int(c, SQ_FEED_ROWS, 5, (int64_t)q->in.limit);
+	while (rc == 0) {
+		rc = sq_fetch(c, SQ_FEED_ROWS, &has_row, doing_feed, err);
+		if (rc != 0 || !has_row)
+			break;
+		rc = read_row(c, &q->out.rows[q->out.count], err);
+		q->out.count += rc == 0;
+	}
+	sq_reset(c, SQ_FEED_ROWS);
+	return rc;
+}
+
+int sq_attempt_feed(struct sq_conn *c, struct store_attempt_feed *q, struct ch_err *err)
+{
+	int64_t bound = 0;
+	int rc = read_end(c, &q->out.end, err);
+
+	CH_ASSERT(q->in.limit >= 1 && q->in.limit <= FEED_MAX);
+	q->out.last = q->in.after < 0 ? q->out.end : q->in.after;
+	if (rc == 0 && q->in.after >= 0)
+		rc = read_bound(c, q, &bound, err);
+	if (rc != 0 || bound == 0)
+		return rc;
+	q->out.rows = ch_calloc(q->in.limit, sizeof(*q->out.rows));
+	if (q->out.rows == NULL)
+		return sq_no_memory(err);
+	rc = read_rows(c, q, bound, err);
+	if (rc != 0)
+		return rc;
+	q->out.last = bound;
+	if (q->out.count == q->in.limit) {
+		q->out.last = q->out.rows[q->out.count - 1].number;
+		q->out.more |= q->out.last < bound;
+	}
+	return 0;
+}
