@@ -38,7 +38,11 @@ static int fill(struct api *a, struct ch_err *err)
 		rc = add_account(a->accounts, &conf->accounts[i], err);
 	if (rc == 0)
 		rc = request_limit_create(conf->request_rate, &conf->rand, &a->limit);
-	auth_init(&a->auth, a->accounts, conf->operator_token);
+	if (rc == 0)
+		rc = auth_init(&a->auth, &(struct auth_conf){.accounts = a->accounts,
+							 .clock = conf->clock,
+							 .operator_token = conf->operator_token,
+							 .seal_key = conf->seal_key});
 	return rc;
 }
 
@@ -70,6 +74,7 @@ void api_destroy(struct api **pa)
 		return;
 	CH_ASSERT(a->busy == 0);
 	request_limit_destroy(&a->limit);
+	auth_fini(&a->auth);
 	accounts_destroy(&a->accounts);
 	call_codec_destroy(&a->codec);
 	ch_free(a->stats);
@@ -140,6 +145,25 @@ static bool check_rate(struct api_request *r)
 	return rc == 0 && !is_over;
 }
 
+/* Why a caller of this kind may not; NULL: it may. */
+static const char *refusal_of(const struct api_request *r)
+{
+	enum auth_how how = r->caller.how;
+
+	switch (r->route->caller) {
+	case ROUTE_OPEN:
+	case ROUTE_ACCOUNT:
+		return NULL;
+	case ROUTE_OWNER:
+		return how == AUTH_TOKEN ? "this is not for bearer tokens: send an API key" : NULL;
+	case ROUTE_MINT:
+		return how == AUTH_TOKEN ? "a bearer token can't make another: send an API key" : NULL;
+	case ROUTE_OPERATOR:
+		return how == AUTH_OPERATOR ? NULL : "this is for the operator alone";
+	}
+	CH_UNREACHABLE();
+}
+
 static bool check_caller(struct api_request *r)
 {
 	struct auth_credentials c = {0};
@@ -155,8 +179,9 @@ static bool check_caller(struct api_request *r)
 	}
 	if (!check_rate(r))
 		return false;
-	if (r->route->caller == ROUTE_OPERATOR && !r->caller.is_operator) {
-		api_problem(r, 403, "this is for the operator alone");
+	const char *refusal = refusal_of(r);
+	if (refusal) {
+		api_problem(r, 403, "%s", refusal);
 		return false;
 	}
 	if (!scope_allows(r->caller.scopes, r->route->scope)) {

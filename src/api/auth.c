@@ -5,14 +5,23 @@
 #include <strings.h>
 
 #include "base/crypto.h"
+#include "base/err.h"
 
-void auth_init(struct auth *a, struct accounts_registry *accounts, const char *operator_token)
+int auth_init(struct auth *a, const struct auth_conf *conf)
 {
-	*a = (struct auth){.accounts = accounts};
+	const char *operator_token = conf->operator_token;
+
+	*a = (struct auth){.accounts = conf->accounts, .clock = conf->clock};
 	if (operator_token && *operator_token) {
 		a->has_operator = true;
 		ch_sha256(operator_token, strlen(operator_token), a->operator_sha256);
 	}
+	return token_key_make(conf->seal_key, a->token_key);
+}
+
+void auth_fini(struct auth *a)
+{
+	ch_wipe(a->token_key, sizeof(a->token_key));
 }
 
 void auth_caller_fini(struct auth_caller *c)
@@ -20,21 +29,21 @@ void auth_caller_fini(struct auth_caller *c)
 	accounts_unref(&c->account);
 }
 
-static const struct account *account_of_key(const struct auth *a, const char *key, int *ret_slot)
+/* What follows the scheme; NULL: another scheme. */
+static const char *bearer_of(const char *authorization)
 {
-	uint8_t digest[CH_SHA256_BYTES];
-
-	ch_sha256(key, strlen(key), digest);
-	return accounts_by_digest(a->accounts, digest, ret_slot);
+	if (strncasecmp(authorization, "Bearer ", 7) != 0)
+		return NULL;
+	return authorization + 7 + strspn(authorization + 7, " ");
 }
 
-static bool is_operator(const struct auth *a, const char *authorization)
+static bool is_operator(const struct auth *a, const char *bearer)
 {
 	uint8_t digest[CH_SHA256_BYTES];
-	if (!a->has_operator || strncasecmp(authorization, "Bearer ", 7) != 0)
+
+	if (!a->has_operator)
 		return false;
-	const char *token = authorization + 7 + strspn(authorization + 7, " ");
-	ch_sha256(token, strlen(token), digest);
+	ch_sha256(bearer, strlen(bearer), digest);
 	return ch_ct_equal(digest, sizeof(digest), a->operator_sha256, sizeof(a->operator_sha256));
 }
 
@@ -44,34 +53,101 @@ static int refuse(int status, const char *detail, const char **ret_detail)
 	return status;
 }
 
-/* With a key: it is whose account this is. The operator's is named, or the default one. */
-static int find_account(const struct auth *a, const struct auth_credentials *c, const struct account **ret,
-		int *ret_slot, const char **ret_detail)
-{
-	const struct account *found = NULL;
+static const char *const slot_words[ACCOUNT_KEYS] = {"api key primary", "api key secondary"};
 
-	if (!c->api_key) {
-		found = accounts_by_id(a->accounts, c->account_id ? c->account_id : ACCOUNT_DEFAULT);
-		if (!found)
-			return refuse(404, "there is no such account", ret_detail);
-	} else {
-		found = account_of_key(a, c->api_key, ret_slot);
-		if (!found)
-			return refuse(401, "the key in X-Api-Key is not valid", ret_detail);
-		if (c->account_id && strcmp(c->account_id, found->id) != 0) {
-			accounts_unref(&found);
-			return refuse(400, "X-Account-Id names another account than the key's", ret_detail);
-		}
-	}
-	*ret = found;
+static int by_key(const struct auth *a, const struct auth_credentials *c, struct auth_caller *ret,
+		const char **ret_detail)
+{
+	uint8_t digest[CH_SHA256_BYTES];
+	int slot = 0;
+
+	ch_sha256(c->api_key, strlen(c->api_key), digest);
+	ret->account = accounts_by_digest(a->accounts, digest, &slot);
+	if (!ret->account)
+		return refuse(401, "the key in X-Api-Key is not valid", ret_detail);
+	ret->how = AUTH_KEY;
+	memcpy(ret->kid, digest, sizeof(ret->kid));
+	snprintf(ret->words, sizeof(ret->words), "%s", slot_words[slot]);
 	return 0;
+}
+
+/* The key it was made with must be there still, and be this very account's. NULL: it is not. */
+static const struct account *account_of_token(
+		const struct auth *a, const struct token *t, const char **ret_words)
+{
+	const struct account *found;
+	int slot = 0;
+
+	if (a->has_operator && ch_ct_equal(t->kid, sizeof(t->kid), a->operator_sha256, sizeof(t->kid))) {
+		found = accounts_by_id(a->accounts, t->account);
+		*ret_words = "operator";
+	} else {
+		found = accounts_by_kid(a->accounts, t->kid, &slot);
+		*ret_words = slot_words[slot];
+	}
+	if (found && (strcmp(found->id, t->account) != 0 || found->created_ms != t->account_created_ms))
+		accounts_unref(&found);
+	return found;
+}
+
+static int by_token(const struct auth *a, const char *text, struct auth_caller *ret, const char **ret_detail)
+{
+	int64_t now_s = ch_clock_wall(&a->clock).ms / 1000;
+	const char *words = NULL;
+	struct token t;
+	int rc = token_read(a->token_key, text, TOKEN_BEARER, now_s, &t);
+
+	if (rc == CH_ENOMEM)
+		return refuse(503, "out of memory", ret_detail);
+	if (rc == 0)
+		ret->account = account_of_token(a, &t, &words);
+	if (!ret->account)
+		return refuse(401, "the token in Authorization is not valid, or no more", ret_detail);
+	ret->how = AUTH_TOKEN;
+	ret->scopes = t.scopes;
+	memcpy(ret->kid, t.kid, sizeof(ret->kid));
+	snprintf(ret->words, sizeof(ret->words), "token of %s", words);
+	return 0;
+}
+
+/* The operator names whom it acts for; a key beside its token must be that account's. */
+static int by_operator(const struct auth *a, const struct auth_credentials *c, struct auth_caller *ret,
+		const char **ret_detail)
+{
+	if (c->api_key) {
+		int status = by_key(a, c, ret, ret_detail);
+		if (status != 0)
+			return status;
+	} else {
+		ret->account = accounts_by_id(a->accounts, c->account_id ? c->account_id : ACCOUNT_DEFAULT);
+		if (!ret->account)
+			return refuse(404, "there is no such account", ret_detail);
+	}
+	ret->how = AUTH_OPERATOR;
+	ret->is_operator = true;
+	memcpy(ret->kid, a->operator_sha256, sizeof(ret->kid));
+	snprintf(ret->words, sizeof(ret->words), "operator");
+	return 0;
+}
+
+static int identify(const struct auth *a, const struct auth_credentials *c, struct auth_caller *ret,
+		const char **ret_detail)
+{
+	const char *bearer = c->authorization ? bearer_of(c->authorization) : NULL;
+
+	if (c->authorization && !bearer)
+		return refuse(401, "Authorization is not of the form Bearer TOKEN", ret_detail);
+	if (bearer && is_operator(a, bearer))
+		return by_operator(a, c, ret, ret_detail);
+	if (bearer && c->api_key)
+		return refuse(401, "X-Api-Key and a token were sent: send one of them", ret_detail);
+	return bearer ? by_token(a, bearer, ret, ret_detail) : by_key(a, c, ret, ret_detail);
 }
 
 int auth_check(const struct auth *a, const struct auth_credentials *c, struct auth_caller *ret,
 		const char **ret_detail)
 {
-	const struct account *account = NULL;
-	int slot = 0;
+	struct auth_caller caller = {.scopes = SCOPE_ALL};
 
 	if (c->has_duplicates)
 		return refuse(400, "X-Api-Key, Authorization and X-Account-Id may each be sent once only",
@@ -79,16 +155,13 @@ int auth_check(const struct auth *a, const struct auth_credentials *c, struct au
 	if (!c->api_key && !c->authorization)
 		return refuse(401, "send an API key as X-Api-Key or a token as Authorization: Bearer",
 				ret_detail);
-	if (c->authorization && !is_operator(a, c->authorization))
-		return refuse(401, "the token in Authorization is not valid", ret_detail);
-	int status = find_account(a, c, &account, &slot, ret_detail);
-	if (status != 0)
-		return status;
-	*ret = (struct auth_caller){
-			.account = account, .scopes = SCOPE_ALL, .is_operator = c->authorization != NULL};
-	snprintf(ret->words, sizeof(ret->words), "%s",
-			ret->is_operator ? "operator"
-			: slot           ? "api key secondary"
-					 : "api key primary");
-	return 0;
+	int status = identify(a, c, &caller, ret_detail);
+	if (status == 0 && c->account_id && strcmp(c->account_id, caller.account->id) != 0) {
+		auth_caller_fini(&caller);
+		return refuse(400, "X-Account-Id names another account than the key's or token's",
+				ret_detail);
+	}
+	if (status == 0)
+		*ret = caller;
+	return status;
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "api/accounts_registry.h"
+#include "api/token.h"
 #include "base/attr.h"
 #include "base/err.h"
 #include "model/account.h"
@@ -19,8 +20,19 @@
 
 #define AUTH_CHALLENGE "ApiKey realm=\"callhook\", Bearer realm=\"callhook\""
 
+enum auth_how { AUTH_KEY, AUTH_TOKEN, AUTH_OPERATOR };
+
+struct auth_conf {
+	struct accounts_registry *accounts;
+	struct ch_clock clock;
+	const char *operator_token; /* NULL or "": none */
+	const uint8_t *seal_key; /* CH_SEAL_KEY_BYTES of it; what signs tokens is made from it */
+};
+
 struct auth {
 	struct accounts_registry *accounts;
+	struct ch_clock clock;
+	uint8_t token_key[TOKEN_KEY_BYTES];
 	bool has_operator;
 	uint8_t operator_sha256[CH_SHA256_BYTES];
 };
@@ -34,16 +46,19 @@ struct auth_credentials {
 
 struct auth_caller {
 	const struct account *account; /* of the registry, counted */
+	enum auth_how how;
 	scope_set scopes;
-	bool is_operator;
-	char words[64]; /* who it is, for the audit log: "api key primary", "operator" */
+	bool is_operator; /* AUTH_OPERATOR */
+	uint8_t kid[TOKEN_KID_BYTES]; /* of the key, or the operator's token, that this goes back to */
+	char words[64]; /* who it is, for the audit log: "api key primary", "token of api key primary" */
 };
 
-void auth_init(struct auth *a, struct accounts_registry *accounts,
-		const char *operator_token); /* NULL or "": none */
+int auth_init(struct auth *a, const struct auth_conf *conf) CH_MUST_USE; /* CH_ENOMEM */
+void auth_fini(struct auth *a); /* all zero too */
 
 /* 0, or the HTTP status of the refusal with its words in *ret_detail: 400 contradictory or repeated, 401, 404
- * the operator names an account that is not there. */
+ * the operator names an account that is not there, 503 no memory. A token ends with the key it was made with:
+ * the operator's, too. */
 int auth_check(const struct auth *a, const struct auth_credentials *c, struct auth_caller *ret,
 		const char **ret_detail) CH_MUST_USE;
 void auth_caller_fini(struct auth_caller *c); /* of a check that gave 0, or all zero */

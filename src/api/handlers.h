@@ -41,6 +41,8 @@ void deliveries_resend(struct api_request *r);
 
 void audit_list(struct api_request *r);
 
+void tokens_post(struct api_request *r);
+
 void hooks_post(struct api_request *r);
 
 void account_get(struct api_request *r);

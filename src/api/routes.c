@@ -34,6 +34,7 @@ const struct route api_routes[] = {
 	{"GET", "/v1/audit", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_READ, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, audit_list},
 	{"POST", "/v1/integrations/hooks", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_JSON, ROUTE_LIMIT_SMALL, hooks_post},
 	{"DELETE", "/v1/integrations/hooks/{id}", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, webhooks_delete},
+	{"POST", "/v1/auth/token", ROUTE_MINT, SCOPE_NONE, ROUTE_JSON, ROUTE_LIMIT_SMALL, tokens_post},
 	{"GET", "/v1/account", ROUTE_OWNER, SCOPE_NONE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, account_get},
 	{"PATCH", "/v1/account", ROUTE_OWNER, SCOPE_NONE, ROUTE_MERGE_PATCH, ROUTE_LIMIT_SMALL, account_patch},
 	{"POST", "/v1/account/keys/{slot}/rotate", ROUTE_OWNER, SCOPE_NONE, ROUTE_MAYBE_JSON, ROUTE_LIMIT_SMALL, account_rotate},

@@ -19,6 +19,7 @@ enum route_caller {
 	ROUTE_OPEN, /* anybody */
 	ROUTE_ACCOUNT, /* an account's key, or the operator for an account; scope says more */
 	ROUTE_OWNER, /* the same, but for tokens: no scope reaches so far */
+	ROUTE_MINT, /* an account's key, or the operator for an account */
 	ROUTE_OPERATOR /* the operator alone; the caller's account means nothing */
 };
 

@@ -110,6 +110,8 @@ static void problems_are_written_as_rfc_9457(void **state)
 
 /* ---- etag ---- */
 
+static const uint8_t seal_key[CH_SEAL_KEY_BYTES] = {1};
+
 #define TAG "0123456789abcdef0123456789abcdef"
 
 static void entity_tags_are_read(void **state)
@@ -327,7 +329,7 @@ static void callers_are_told_apart(void **state)
 			{"a1", NULL, NULL, true, 400, 0, false},
 	};
 	struct accounts_registry *all = registry_of(accounts, 2);
-	auth_init(&auth, all, "op");
+	assert_int_equal(auth_init(&auth, &(struct auth_conf){all, ch_clock_system(), "op", seal_key}), 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct auth_credentials c = {.api_key = cases[i].key,
 				.authorization = cases[i].authorization,
@@ -358,7 +360,9 @@ static void without_an_operator_token_none_is_accepted(void **state)
 		struct auth auth;
 		struct auth_caller caller;
 		const char *detail;
-		auth_init(&auth, all, tokens[i]);
+		assert_int_equal(auth_init(&auth, &(struct auth_conf){all, ch_clock_system(), tokens[i],
+								  seal_key}),
+				0);
 		assert_int_equal(auth_check(&auth, &(struct auth_credentials){.authorization = "Bearer "},
 						 &caller, &detail),
 				401);
