@@ -4,6 +4,7 @@
 
 #include "api/api_core.h"
 #include "api/media_type.h"
+#include "api/rules.h"
 #include "api/stream.h"
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -227,6 +228,27 @@ static bool check_body(struct api_request *r)
 			r, body == ROUTE_MERGE_PATCH ? "application/merge-patch+json" : "application/json");
 }
 
+/* Most requests have no query, and none has a parameter that it must have. */
+static bool check_query(struct api_request *r)
+{
+	const char *raw = http_query(r->x);
+	const struct rules *rules;
+	struct problems problems;
+
+	if (!*raw)
+		return true;
+	rules = rules_find(r->route->method, r->route->pattern);
+	problems_init(&problems);
+	int rc = rules ? rules_check_query(rules, raw, &problems) : 0;
+	if (rc == CH_ENOMEM)
+		api_out_of_memory(r);
+	else if (rc != 0)
+		api_invalid(r, "the query is not valid", &problems);
+	if (rc == CH_ENOMEM)
+		problems_fini(&problems);
+	return rc == 0;
+}
+
 static void not_allowed(struct api_request *r)
 {
 	struct ch_buf allow;
@@ -291,6 +313,6 @@ void api_handle(void *api, struct http_exchange *x)
 		api_problem(r, 404, "there is nothing at this path");
 	else if (!m.route)
 		not_allowed(r);
-	else if (check_caller(r) && check_body(r))
+	else if (check_caller(r) && check_body(r) && check_query(r))
 		m.route->handle(r);
 }

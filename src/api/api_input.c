@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "api/api_core.h"
+#include "api/rules.h"
 #include "model/json_load.h"
 
 bool api_path_id(struct api_request *r)
@@ -73,6 +74,21 @@ static void bad_json(struct api_request *r, const json_error_t *error)
 	api_invalid(r, "the body is not valid JSON", &problems);
 }
 
+/* What the description of the API says of the body. False: it has replied. */
+static bool fits_rules(struct api_request *r, json_t *json)
+{
+	const struct rules *rules = rules_find(r->route->method, r->route->pattern);
+	struct problems problems;
+
+	problems_init(&problems);
+	if (rules && rules->body)
+		rules_check_json(rules->body, json, &problems);
+	if (problems.count == 0 && !problems.truncated)
+		return true;
+	api_invalid(r, "the body is not valid", &problems);
+	return false;
+}
+
 bool api_json_object(struct api_request *r, bool is_optional, json_t **ret)
 {
 	json_error_t error;
@@ -97,6 +113,10 @@ bool api_json_object(struct api_request *r, bool is_optional, json_t **ret)
 		problems_add(&problems, "", "must be an object");
 		json_decref(json);
 		api_invalid(r, "the body is not a JSON object", &problems);
+		return false;
+	}
+	if (!fits_rules(r, json)) {
+		json_decref(json);
 		return false;
 	}
 	*ret = json;
