@@ -31,7 +31,7 @@ FOREIGN = [
     (r"event2/.*", ["src/delivery/", "src/api/", "src/cli/"]),
     (r"curl/multi\.h|ares\.h", ["src/delivery/", "src/cli/version.c"]),
     (r"curl/curl\.h", ["src/delivery/", "src/model/url", "src/cli/"]),
-    (r"openssl/.*", ["src/base/", "src/delivery/", "src/cli/version.c"]),
+    (r"openssl/.*", ["src/base/", "src/delivery/", "src/api/http_tls.", "src/cli/version.c"]),
 ]
 
 

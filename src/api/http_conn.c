@@ -30,7 +30,9 @@ int http_conn_open(struct http_server *s, int fd, const struct sockaddr *sa)
 	c->fd = fd;
 	c->read_event = event_new(s->conf.base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	c->write_event = event_new(s->conf.base, fd, EV_WRITE | EV_PERSIST, http_send_on_writable, c);
-	if (!c->read_event || !c->write_event || event_add(c->read_event, NULL) != 0) {
+	if (!c->read_event || !c->write_event || http_io_open(c) != 0 ||
+			event_add(c->read_event, NULL) != 0) {
+		http_io_close(c);
 		if (c->read_event)
 			event_free(c->read_event);
 		if (c->write_event)
@@ -46,7 +48,10 @@ int http_conn_open(struct http_server *s, int fd, const struct sockaddr *sa)
 	ch_list_init(&c->link);
 	ch_list_init(&c->again);
 	s->connections++;
-	http_conn_wait(c, CONN_IDLE, WAIT_IDLE);
+	if (c->ssl)
+		http_conn_wait(c, CONN_HANDSHAKE, WAIT_HANDSHAKE);
+	else
+		http_conn_wait(c, CONN_IDLE, WAIT_IDLE);
 	return 0;
 }
 
@@ -103,6 +108,7 @@ void http_conn_close(struct http_conn *c)
 	c->state = CONN_CLOSED;
 	event_free(c->read_event);
 	event_free(c->write_event);
+	http_io_close(c);
 	close(c->fd);
 	c->fd = -1;
 	ch_list_unlink(&c->link);
@@ -269,6 +275,7 @@ static bool step(struct http_conn *c)
 		return take_head(c);
 	case CONN_BODY:
 		return take_body(c);
+	case CONN_HANDSHAKE:
 	case CONN_HANDLING:
 	case CONN_STREAMING:
 	case CONN_SENDING:
@@ -315,7 +322,7 @@ void http_conn_sent(struct http_conn *c)
 	if (c->close_after || c->server->is_draining) {
 		/* Bytes that nobody read make close() send a reset, which can overtake the answer. So this
 		 * side ends first and what still comes is read away for a while. */
-		shutdown(c->fd, SHUT_WR);
+		http_io_end(c);
 		http_conn_wait(c, CONN_LINGER, WAIT_LINGER);
 	} else {
 		http_conn_wait(c, CONN_IDLE, WAIT_IDLE);
@@ -329,7 +336,7 @@ void http_conn_sent(struct http_conn *c)
 
 /* ---- reading ---- */
 
-/* recv into the buffer; the number of bytes, 0 at the end, -1 with errno. */
+/* Receives into the buffer; the number of bytes, 0 at the end, -1 with errno. */
 static ssize_t fill(struct http_conn *c)
 {
 	struct http_server *s = c->server;
@@ -347,12 +354,12 @@ static ssize_t fill(struct http_conn *c)
 	if (left >= HTTP_READ_BYTES) {
 		size_t want = left < HTTP_BODY_READ_BYTES ? left : HTTP_BODY_READ_BYTES;
 		char *to = ch_buf_reserve(&c->in, want);
-		ssize_t n = to ? recv(c->fd, to, want, 0) : 0;
+		ssize_t n = to ? http_io_recv(c, to, want) : 0;
 		if (n > 0)
 			ch_buf_commit(&c->in, (size_t)n);
 		return n;
 	}
-	ssize_t n = recv(c->fd, s->scratch, sizeof(s->scratch), 0);
+	ssize_t n = http_io_recv(c, s->scratch, sizeof(s->scratch));
 	if (n > 0)
 		ch_buf_add(&c->in, s->scratch, (size_t)n);
 	return n;
@@ -393,6 +400,9 @@ static void on_readable(evutil_socket_t fd, short what, void *conn)
 
 	http_conn_ref(c);
 	switch (c->state) {
+	case CONN_HANDSHAKE:
+		http_io_handshake(c);
+		break;
 	case CONN_IDLE:
 	case CONN_HEAD:
 	case CONN_BODY:

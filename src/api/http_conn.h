@@ -1,12 +1,15 @@
 /* api/http_conn.h - one connection of the HTTP server: its states, buffers and deadlines.
  *
  * Role:      between http_server.c (listening, limits of the whole), http_conn.c (reading), http_send.c
- *            (writing) and http_exchange.c (what a handler sees). Nobody else includes this.
+ *            (writing), http_io.c (the socket, with TLS or without) and http_exchange.c (what a handler
+ *            sees). Nobody else includes this.
  * Units:     mono ms; bytes.
  * Ownership: references: one while the socket is open, one while a handler has the exchange, one for
  *            the length of each entry from the loop. The last one frees.
  * Threads:   one loop.
  *
+ *    HANDSHAKE, with TLS
+ *     ▼
  *    IDLE ──first byte──► HEAD ──whole head──► BODY ──whole body──► HANDLING
  *     ▲                     │                    │                    │ │ http_reply_start
  *     │                     └──── fault ─────────┴──────┐    http_reply ▼
@@ -29,6 +32,7 @@
 #include "model/address.h"
 
 struct event;
+struct ssl_st;
 
 #define HTTP_READ_BYTES (64 * 1024)
 #define HTTP_BODY_READ_BYTES (256 * 1024)
@@ -39,6 +43,7 @@ struct event;
 #define HTTP_BUFFERED_MAX ((size_t)256 * 1024 * 1024)
 
 enum http_conn_state {
+	CONN_HANDSHAKE,
 	CONN_IDLE,
 	CONN_HEAD,
 	CONN_BODY,
@@ -50,7 +55,7 @@ enum http_conn_state {
 };
 
 /* What a connection waits for; each has one timeout, so that its list is in the order of deadlines. */
-enum http_wait { WAIT_IDLE, WAIT_REQUEST, WAIT_SEND, WAIT_LINGER, WAIT_HANDLER, WAIT_COUNT };
+enum http_wait { WAIT_HANDSHAKE, WAIT_IDLE, WAIT_REQUEST, WAIT_SEND, WAIT_LINGER, WAIT_HANDLER, WAIT_COUNT };
 
 struct http_server {
 	struct http_server_conf conf; /* defaults filled in */
@@ -94,6 +99,7 @@ struct http_conn {
 	struct http_server *server; /* NULL: destroyed; state is CLOSED then */
 	unsigned refs;
 	int fd;
+	struct ssl_st *ssl; /* NULL: no TLS */
 	enum http_conn_state state;
 	int64_t since_ms; /* when it began to wait */
 	struct event *read_event;
@@ -135,7 +141,18 @@ void http_send_fault(
 void http_send_flush(struct http_conn *c);
 void http_send_on_writable(int fd, short what, void *conn);
 void http_send_continue(struct http_conn *c);
+void http_send_set_writable(struct http_conn *c, bool on); /* may close */
 void http_send_told_gone(struct http_conn *c); /* runs drained, if a handler waits for it */
+
+/* http_io.c: bytes through the socket, the only place that knows whether there is TLS in between */
+int http_io_open(struct http_conn *c) CH_MUST_USE;
+void http_io_close(struct http_conn *c); /* all but the socket itself */
+void http_io_handshake(struct http_conn *c); /* goes on with it; may close */
+ssize_t http_io_recv(struct http_conn *c, void *to, size_t len); /* as recv */
+int http_io_send(struct http_conn *c) CH_MUST_USE; /* of out and out_body: 0 all is out, CH_EAGAIN, CH_EIO */
+/* All at once, or CH_EAGAIN when nothing of it is out, or CH_EIO. */
+int http_io_send_line(struct http_conn *c, const char *line, size_t len) CH_MUST_USE;
+void http_io_end(struct http_conn *c); /* nothing more is sent */
 
 /* http_server.c */
 void http_server_again(struct http_server *s, struct http_conn *c);

@@ -1,9 +1,6 @@
-#include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 #include "api/http_conn.h"
 #include "api/problem.h"
@@ -111,8 +108,7 @@ void http_send_continue(struct http_conn *c)
 	static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
 	/* When there is no room for it the client, as RFC 9110 10.1.1 has it, sends the body all the same. */
-	ssize_t n = send(c->fd, line, sizeof(line) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (n > 0 && (size_t)n < sizeof(line) - 1)
+	if (http_io_send_line(c, line, sizeof(line) - 1) == CH_EIO)
 		http_conn_close(c);
 }
 
@@ -127,32 +123,7 @@ void http_send_told_gone(struct http_conn *c)
 	drained(x->drained_ctx);
 }
 
-/* One sendmsg of what waits: 0 all is out, CH_EAGAIN, CH_EIO. */
-static int send_some(struct http_conn *c)
-{
-	struct iovec parts[2];
-	struct msghdr msg = {.msg_iov = parts};
-	size_t out_left = c->out.len - c->out_at;
-	size_t body_left = c->out_body ? c->out_body->len - c->out_body_at : 0;
-
-	if (out_left > 0)
-		parts[msg.msg_iovlen++] =
-				(struct iovec){.iov_base = c->out.data + c->out_at, .iov_len = out_left};
-	if (body_left > 0)
-		parts[msg.msg_iovlen++] = (struct iovec){
-				.iov_base = c->out_body->data + c->out_body_at, .iov_len = body_left};
-	if (msg.msg_iovlen == 0)
-		return 0;
-	ssize_t n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (n < 0)
-		return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? CH_EAGAIN : CH_EIO;
-	size_t of_out = (size_t)n < out_left ? (size_t)n : out_left;
-	c->out_at += of_out;
-	c->out_body_at += (size_t)n - of_out;
-	return (size_t)n == out_left + body_left ? 0 : CH_EAGAIN;
-}
-
-static void set_writable(struct http_conn *c, bool on)
+void http_send_set_writable(struct http_conn *c, bool on)
 {
 	if (on == c->is_write_on)
 		return;
@@ -165,7 +136,7 @@ static void set_writable(struct http_conn *c, bool on)
 
 static void all_sent(struct http_conn *c)
 {
-	set_writable(c, false);
+	http_send_set_writable(c, false);
 	ch_bytes_unref(&c->out_body);
 	ch_buf_clear(&c->out);
 	c->out_at = 0;
@@ -179,13 +150,13 @@ void http_send_flush(struct http_conn *c)
 {
 	if (c->state == CONN_CLOSED)
 		return;
-	switch (send_some(c)) {
+	switch (http_io_send(c)) {
 	case 0:
 		all_sent(c);
 		return;
 	case CH_EAGAIN:
 		http_conn_wait(c, c->state, WAIT_SEND);
-		set_writable(c, true);
+		http_send_set_writable(c, true);
 		return;
 	default:
 		http_conn_close(c);
@@ -197,7 +168,10 @@ void http_send_on_writable(int fd, short what, void *conn)
 	struct http_conn *c = conn;
 
 	http_conn_ref(c);
-	http_send_flush(c);
+	if (c->state == CONN_HANDSHAKE)
+		http_io_handshake(c);
+	else
+		http_send_flush(c);
 	if (c->state == CONN_STREAMING && c->out_at == c->out.len)
 		http_send_told_gone(c);
 	if (c->state == CONN_IDLE)

@@ -104,12 +104,13 @@ static void on_resume(evutil_socket_t fd, short what, void *server)
 		event_add(s->accept_event, NULL);
 }
 
-static void refuse(int fd)
+static void refuse(const struct http_server *s, int fd)
 {
 	static const char answer[] =
 			"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n"
 			"Content-Length: 0\r\n\r\n";
-	(void)!send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (!s->conf.tls)
+		(void)!send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	close(fd);
 }
 
@@ -126,10 +127,8 @@ static bool may_go(const struct http_server *s, const struct http_conn *c)
 	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
-/* One that is idle makes room for one that wants something: the one that is idle longest. False: none is. */
-static bool make_room(struct http_server *s)
+static bool make_room_in(struct http_server *s, struct ch_list *head)
 {
-	struct ch_list *head = &s->waits[WAIT_IDLE];
 	int looks = 0;
 
 	for (struct ch_list *n = head->next; n != head && looks < EVICT_LOOKS; n = n->next, looks++) {
@@ -140,6 +139,12 @@ static bool make_room(struct http_server *s)
 		}
 	}
 	return false;
+}
+
+/* One that is idle makes room for one that wants something: the one that is idle longest. False: none is. */
+static bool make_room(struct http_server *s)
+{
+	return make_room_in(s, &s->waits[WAIT_IDLE]) || make_room_in(s, &s->waits[WAIT_HANDSHAKE]);
 }
 
 /* Out of descriptors accept says so before it looks whether there is anybody. */
@@ -159,7 +164,7 @@ static void take_connection(struct http_server *s, int fd, const struct sockaddr
 	if (s->connections >= (size_t)s->conf.connections_max)
 		(void)make_room(s);
 	if (s->connections >= (size_t)s->conf.connections_max || http_conn_open(s, fd, sa) != 0) {
-		refuse(fd);
+		refuse(s, fd);
 		return;
 	}
 	if (!event_pending(s->tick_event, EV_TIMEOUT, NULL))
@@ -261,6 +266,7 @@ static void fill_defaults(struct http_server_conf *c)
 
 static void set_waits(struct http_server *s)
 {
+	s->wait_ms[WAIT_HANDSHAKE] = s->conf.request_timeout_ms;
 	s->wait_ms[WAIT_IDLE] = s->conf.idle_timeout_ms;
 	s->wait_ms[WAIT_REQUEST] = s->conf.request_timeout_ms;
 	s->wait_ms[WAIT_SEND] = s->conf.request_timeout_ms; /* without a byte taken by the client */
@@ -343,6 +349,8 @@ void http_server_drain(struct http_server *s)
 		close(s->fd);
 		s->fd = -1;
 	}
+	while (!ch_list_is_empty(&s->waits[WAIT_HANDSHAKE]))
+		http_conn_close(CH_CONTAINER_OF(s->waits[WAIT_HANDSHAKE].next, struct http_conn, link));
 	while (!ch_list_is_empty(&s->waits[WAIT_IDLE]))
 		http_conn_close(CH_CONTAINER_OF(s->waits[WAIT_IDLE].next, struct http_conn, link));
 }

@@ -27,6 +27,7 @@
 struct event_base;
 struct http_server;
 struct http_exchange;
+struct http_tls;
 
 struct http_server_conf {
 	struct event_base *base;
@@ -39,10 +40,12 @@ struct http_server_conf {
 	size_t body_max_bytes; /* 0: 1 MiB + 64 KiB */
 	/* The limit for a path, instead of body_max_bytes; NULL: none. Asked once the header is there. */
 	size_t (*body_max_of)(void *ctx, const char *method, const char *path);
-	int request_timeout_ms; /* from the first byte of a request to its last; 0: 30000 */
+	int request_timeout_ms; /* from the first byte of a request to its last, and of a TLS handshake;
+				   0: 30000 */
 	int idle_timeout_ms; /* a kept-alive connection without a request; 0: 75000 */
 	int connections_max; /* 0: 4096. Beyond it the longest idle one makes room, or it is a 503; out of
 				descriptors too, or accepting pauses */
+	struct http_tls *tls; /* HTTPS, with this certificate; must outlive the server; NULL: plain HTTP */
 	struct ch_log *log; /* NULL: silent */
 	void (*handle)(void *ctx, struct http_exchange *x);
 	void *ctx;

@@ -121,9 +121,17 @@ static int start_api(struct service *s, struct ch_err *err)
 			.body_max_bytes = s->conf.call_max_bytes,
 			.body_max_of = api_body_max_of,
 			.connections_max = s->conf.connections_max,
+			.request_timeout_ms = s->conf.request_timeout_ms,
+			.idle_timeout_ms = s->conf.idle_timeout_ms,
 			.log = &s->log,
 			.handle = api_handle};
-	int rc;
+	int rc = 0;
+
+	if (s->conf.tls_cert)
+		rc = http_tls_create(s->conf.tls_cert, s->conf.tls_key, &s->tls, err);
+	if (rc != 0)
+		return rc;
+	http.tls = s->tls;
 
 	memcpy(conf.seal_key, s->seal_key, sizeof(s->seal_key));
 	rc = api_create(&conf, &s->api, err);
@@ -203,6 +211,7 @@ static void stop(struct service *s)
 	for (int i = 0; i < s->workers.count; i++)
 		worker_destroy(&s->workers.items[i]);
 	http_server_destroy(&s->http);
+	http_tls_destroy(&s->tls);
 	api_destroy(&s->api);
 	ch_free(s->workers.items);
 	boot_accounts_fini(&s->accounts);
@@ -232,15 +241,18 @@ static void announce(struct service *s)
 	if (s->conf.is_dev)
 		printf("\n*** DEVELOPMENT MODE: webhooks may go to loopback addresses and plain http. "
 		       "***\n\n");
-	if (!is_loopback(s->conf.host))
-		fprintf(stderr, "warning: listening on %s without TLS; put a TLS proxy in front\n",
+	if (!s->tls && !is_loopback(s->conf.host))
+		fprintf(stderr,
+				"warning: listening on %s without TLS; set --tls-cert and --tls-key, or put "
+				"a "
+				"TLS proxy in front\n",
 				s->conf.host);
-	printf("callhook %s is ready on http://%s%s%s:%u\n", CALLHOOK_VERSION, is_v6 ? "[" : "", s->conf.host,
-			is_v6 ? "]" : "", http_server_port(s->http));
+	printf("callhook %s is ready on http%s://%s%s%s:%u\n", CALLHOOK_VERSION, s->tls ? "s" : "",
+			is_v6 ? "[" : "", s->conf.host, is_v6 ? "]" : "", http_server_port(s->http));
 	fflush(stdout);
 	CH_LOG(&s->log, CH_LOG_INFO, "ready", CH_S("listen", s->conf.host),
 			CH_I("port", http_server_port(s->http)), CH_S("store", s->conf.store_url),
-			CH_I("workers", s->conf.workers),
+			CH_S("tls", s->tls ? "yes" : "no"), CH_I("workers", s->conf.workers),
 			CH_I("max_in_flight", (int64_t)s->conf.max_in_flight * s->conf.workers));
 }
 

@@ -15,6 +15,18 @@ static const struct opt_spec specs[] = {
 				.arg = "HOST:PORT",
 				.fallback = "127.0.0.1:8080",
 				.help = "where the API listens"},
+		{.name = "tls-cert",
+				.arg = "FILE",
+				.help = "serve HTTPS with this certificate chain, PEM; read again on SIGHUP"},
+		{.name = "tls-key", .arg = "FILE", .help = "its private key, PEM"},
+		{.name = "request-timeout",
+				.arg = "SECONDS",
+				.fallback = "30",
+				.help = "a request, or a TLS handshake, must be whole in this time"},
+		{.name = "idle-timeout",
+				.arg = "SECONDS",
+				.fallback = "75",
+				.help = "a connection without a request is closed after it"},
 		{.name = "store",
 				.arg = "URL",
 				.fallback = "sqlite:callhook.db",
@@ -251,12 +263,30 @@ static int read_keys(const struct opts *o, struct serve_conf *c, struct ch_err *
 	return 0;
 }
 
+static int read_server(const struct opts *o, struct serve_conf *c, struct ch_err *err)
+{
+	int64_t request = 0, idle = 0;
+	int rc = cli_listen_address(o, c->host, sizeof(c->host), &c->port, err);
+
+	c->tls_cert = opts_get(o, "tls-cert");
+	c->tls_key = opts_get(o, "tls-key");
+	if (rc == 0 && !c->tls_cert != !c->tls_key)
+		rc = ch_err_set(err, CH_EINVAL, "--tls-cert and --tls-key belong together");
+	if (rc == 0)
+		rc = opts_int(o, "request-timeout", 1, 3600, &request, err);
+	if (rc == 0)
+		rc = opts_int(o, "idle-timeout", 1, 3600, &idle, err);
+	c->request_timeout_ms = (int)request * 1000;
+	c->idle_timeout_ms = (int)idle * 1000;
+	return rc;
+}
+
 int serve_conf_read(const struct opts *o, struct serve_conf *ret, struct ch_err *err)
 {
 	int rc;
 
 	*ret = (struct serve_conf){0};
-	rc = cli_listen_address(o, ret->host, sizeof(ret->host), &ret->port, err);
+	rc = read_server(o, ret, err);
 	if (rc == 0)
 		rc = read_keys(o, ret, err);
 	if (rc == 0)

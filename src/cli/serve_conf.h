@@ -28,6 +28,10 @@ extern const struct opts_page serve_page;
 struct serve_conf {
 	char host[256];
 	uint16_t port;
+	const char *tls_cert; /* NULL: plain HTTP; else tls_key is there too */
+	const char *tls_key;
+	int request_timeout_ms;
+	int idle_timeout_ms;
 	const char *store_url;
 	char key_path[4096]; /* "": a key for this run alone */
 	const char *api_key; /* NULL: generated */

@@ -11,6 +11,7 @@
 
 #include "api/api.h"
 #include "api/commit_bell.h"
+#include "api/http_tls.h"
 #include "cli/boot.h"
 #include "cli/serve_conf.h"
 
@@ -37,6 +38,7 @@ struct service {
 	struct commit_bell bell;
 	atomic_bool has_workers; /* the loops are there to be told of commits */
 	struct api *api;
+	struct http_tls *tls; /* NULL: plain HTTP */
 	struct http_server *http;
 	bool is_stopping;
 	bool has_stopper;

@@ -98,7 +98,14 @@ void serve_on_stop_look(evutil_socket_t fd, short what, void *ctx)
 
 static void on_hangup(struct service *s)
 {
-	CH_LOG(&s->log, CH_LOG_INFO, "hangup_ignored", CH_S("reason", "there is nothing to reload"));
+	struct ch_err err = {0};
+
+	if (!s->tls)
+		CH_LOG(&s->log, CH_LOG_INFO, "hangup_ignored", CH_S("reason", "there is nothing to reload"));
+	else if (http_tls_reload(s->tls, &err) == 0)
+		CH_LOG(&s->log, CH_LOG_INFO, "certificate_reloaded", CH_S("file", s->conf.tls_cert));
+	else
+		CH_LOG(&s->log, CH_LOG_ERROR, "certificate_kept", CH_S("reason", err.text));
 }
 
 void serve_on_signal(evutil_socket_t number, short what, void *ctx)

@@ -69,7 +69,7 @@ class Service:
         self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=self.log, text=True,
                                         env=self.environment())
         for line in self.process.stdout:
-            ready = re.search(r"ready on http://127\.0\.0\.1:(\d+)", line)
+            ready = re.search(r"ready on https?://127\.0\.0\.1:(\d+)", line)
             if ready:
                 self.port = int(ready.group(1))
                 return self
