@@ -58,28 +58,11 @@ static void create(struct api_request *r)
 	api_submit(r, create_done);
 }
 
-/* The settings of the webhook that the hook's members ask for. NULL: a problem was added, or, without one,
- * there is no memory. */
-static json_t *settings_of(json_t *json, struct problems *problems)
+/* The settings of the webhook that the hook's members, which api/rules has checked, ask for. NULL: there is
+ * no memory. */
+static json_t *settings_of(json_t *json)
 {
-	json_t *agent = json_object_get(json, "agentId"), *trigger = json_object_get(json, "trigger");
-	const char *key;
-	json_t *value;
-	struct id id;
-
-	json_object_foreach(json, key, value)
-	{
-		if (strcmp(key, "url") != 0 && strcmp(key, "agentId") != 0 && strcmp(key, "name") != 0 &&
-				strcmp(key, "trigger") != 0)
-			api_unknown_member(problems, key);
-	}
-	if (!trigger || !json_is_string(trigger) || strcmp(json_string_value(trigger), TRIGGER) != 0)
-		problems_add(problems, "/trigger", "must be \"" TRIGGER "\"");
-	if (!agent || !json_is_string(agent) ||
-			id_parse(json_string_value(agent), json_string_length(agent), &id) != 0)
-		problems_add(problems, "/agentId", "must be a UUID in lower case");
-	if (problems->count > 0)
-		return NULL;
+	json_t *agent = json_object_get(json, "agentId");
 	json_t *settings = json_pack("{s:[O]}", "agentIds", agent);
 	const char *const same[] = {"url", "name"};
 	for (size_t i = 0; settings && i < 2; i++) {
@@ -107,7 +90,7 @@ static bool take_wanted(struct api_request *r, json_t *json)
 	r->state = w;
 	r->state_fini = destroy_wanted;
 	problems_init(&problems);
-	json_t *settings = settings_of(json, &problems);
+	json_t *settings = settings_of(json);
 	if (settings)
 		rc = webhook_from_json(settings, &r->api->conf.url_rules, w, &problems);
 	json_decref(settings);

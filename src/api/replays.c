@@ -5,7 +5,6 @@
 #include "api/handlers.h"
 #include "base/time_text.h"
 
-#define RATE_MAX 10000
 #define STATES_DEFAULT ((uint8_t)(1u << DELIVERY_FAILED | 1u << DELIVERY_PARKED))
 #define STATES_POSSIBLE ((uint8_t)(STATES_DEFAULT | 1u << DELIVERY_DELIVERED))
 
@@ -75,7 +74,7 @@ static void reply_one(struct api_request *r, int status, const struct replay *p)
 	api_reply_json_with(r, status, &out, &location, status == 202);
 }
 
-/* ---- the input ---- */
+/* ---- the input: types, ranges and which members there are, api/rules has checked ---- */
 
 static void take_moment(const json_t *json, const char *key, const char *pointer, int64_t *ret_ms,
 		struct problems *problems)
@@ -140,43 +139,11 @@ static uint32_t take_set(const json_t *json, const char *key, bool (*parse)(cons
 	return set;
 }
 
-static void take_rate(const json_t *json, struct replay *p, struct problems *problems)
-{
-	const json_t *rate = json_object_get(json, "rate");
-
-	if (!rate || json_is_null(rate))
-		return;
-	if (!json_is_integer(rate) || json_integer_value(rate) < 1 || json_integer_value(rate) > RATE_MAX)
-		problems_add(problems, "/rate", "must be null or a number from 1 to %d", RATE_MAX);
-	else
-		p->rate = (int)json_integer_value(rate);
-}
-
-static void check_members(json_t *json, struct problems *problems)
-{
-	static const char *const known[] = {"from", "to", "callStatuses", "states", "missing", "rate"};
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(json, key, value)
-	{
-		size_t i = 0;
-
-		while (i < 6 && strcmp(known[i], key) != 0)
-			i++;
-		if (i == 6)
-			api_unknown_member(problems, key);
-	}
-	if (!json_object_get(json, "from"))
-		problems_add(problems, "/from", "is required");
-}
-
 static void take_replay(json_t *json, int64_t now_ms, struct replay *p, struct problems *problems)
 {
 	const json_t *missing = json_object_get(json, "missing");
 	uint32_t states;
 
-	check_members(json, problems);
 	p->to_ms = now_ms + 1;
 	take_moment(json, "from", "/from", &p->from_ms, problems);
 	take_moment(json, "to", "/to", &p->to_ms, problems);
@@ -186,10 +153,8 @@ static void take_replay(json_t *json, int64_t now_ms, struct replay *p, struct p
 			json, "callStatuses", parse_status, "is none of the final statuses", problems);
 	states = take_set(json, "states", parse_state, "is none of DELIVERED, FAILED and PARKED", problems);
 	p->states = states ? (uint8_t)states : STATES_DEFAULT;
-	if (missing && !json_is_boolean(missing))
-		problems_add(problems, "/missing", "must be true or false");
 	p->missing = json_is_true(missing);
-	take_rate(json, p, problems);
+	p->rate = (int)json_integer_value(json_object_get(json, "rate")); /* null: 0 */
 	p->created_ms = now_ms;
 }
 
