@@ -37,12 +37,15 @@ static int fill(struct api *a, struct ch_err *err)
 		return ch_err_set(err, CH_ENOMEM, "out of memory");
 	for (size_t i = 0; rc == 0 && i < conf->account_count; i++)
 		rc = add_account(a->accounts, &conf->accounts[i], err);
+	for (size_t i = 0; rc == 0 && i < conf->spent_count; i++)
+		rc = spent_add(&a->spent, &conf->spent[i].id, conf->spent[i].until_ms, a->started.ms);
 	if (rc == 0)
 		rc = request_limit_create(conf->request_rate, &conf->rand, &a->limit);
 	if (rc == 0)
 		rc = auth_init(&a->auth, &(struct auth_conf){.accounts = a->accounts,
 							 .clock = conf->clock,
 							 .operator_token = conf->operator_token,
+							 .spent = &a->spent,
 							 .seal_key = conf->seal_key});
 	return rc;
 }
@@ -57,6 +60,7 @@ int api_create(const struct api_conf *conf, struct api **ret, struct ch_err *err
 	a->started_mono = ch_clock_mono(&conf->clock);
 	streams_init(a);
 	id_gen_init(&a->ids, conf->clock, conf->rand);
+	spent_init(&a->spent, &conf->rand);
 	int rc = fill(a, err);
 	if (rc) {
 		api_destroy(&a);
@@ -76,6 +80,7 @@ void api_destroy(struct api **pa)
 	CH_ASSERT(a->busy == 0);
 	request_limit_destroy(&a->limit);
 	auth_fini(&a->auth);
+	spent_fini(&a->spent);
 	accounts_destroy(&a->accounts);
 	call_codec_destroy(&a->codec);
 	ch_free(a->stats);
@@ -125,6 +130,8 @@ static void note_credential(void *ctx, const char *name, const char *value)
 		at = &c->authorization;
 	else if (strcasecmp(name, "X-Account-Id") == 0)
 		at = &c->account_id;
+	else if (strcasecmp(name, "Cookie") == 0 && !c->cookie)
+		c->cookie = value;
 	if (!at)
 		return;
 	c->has_duplicates |= *at != NULL;
@@ -136,7 +143,8 @@ static bool check_rate(struct api_request *r)
 {
 	if (r->caller.is_operator)
 		return true;
-	int rc = request_limit_take(r->api->limit, r->caller.account->number, REQUEST_API,
+	int rc = request_limit_take(r->api->limit, r->caller.account->number,
+			r->caller.how == AUTH_SESSION ? REQUEST_PAGE : REQUEST_API,
 			ch_clock_mono(&r->api->conf.clock), &r->quota);
 	bool is_over = rc == 0 && r->quota.is_over;
 	if (rc != 0)
@@ -146,18 +154,60 @@ static bool check_rate(struct api_request *r)
 	return rc == 0 && !is_over;
 }
 
+/* May a page of this origin have sent it? Browsers say where a request comes from; one that says nothing and
+ * has our cookie is none that we know. */
+static bool is_same_origin(const struct http_exchange *x)
+{
+	const char *site = http_header_get(x, "Sec-Fetch-Site");
+	const char *origin = http_header_get(x, "Origin");
+	const char *host = http_header_get(x, "Host");
+
+	if (site)
+		return strcmp(site, "same-origin") == 0;
+	const char *authority = origin ? strstr(origin, "://") : NULL;
+	return authority && host && strcasecmp(authority + 3, host) == 0;
+}
+
+/* What the route needs beyond its scope. */
+static permit_set permit_of(const struct route *route)
+{
+	if (strstr(route->pattern, "/rotate"))
+		return PERMIT_ROTATE;
+	if (strstr(route->pattern, "/reveal"))
+		return PERMIT_REVEAL;
+	bool erases = strcmp(route->method, "DELETE") == 0 && strcmp(route->pattern, "/v1/calls/{id}") == 0;
+	return erases ? PERMIT_ERASE : PERMIT_NONE;
+}
+
+static const char *refusal_of_session(const struct api_request *r)
+{
+	permit_set permit = permit_of(r->route);
+
+	if ((r->caller.permits & permit) != permit)
+		return "the link that opened this session does not permit it";
+	if (strcmp(r->route->method, "GET") != 0 && !is_same_origin(r->x))
+		return "with a session, changes come from the page's own origin only";
+	return NULL;
+}
+
 /* Why a caller of this kind may not; NULL: it may. */
 static const char *refusal_of(const struct api_request *r)
 {
 	enum auth_how how = r->caller.how;
+	const char *why = how == AUTH_SESSION ? refusal_of_session(r) : NULL;
 
+	if (why)
+		return why;
 	switch (r->route->caller) {
 	case ROUTE_OPEN:
+	case ROUTE_SIGN_IN:
 	case ROUTE_ACCOUNT:
 		return NULL;
 	case ROUTE_OWNER:
 		return how == AUTH_TOKEN ? "this is not for bearer tokens: send an API key" : NULL;
 	case ROUTE_MINT:
+		if (how == AUTH_SESSION)
+			return "a session makes no tokens: send an API key";
 		return how == AUTH_TOKEN ? "a bearer token can't make another: send an API key" : NULL;
 	case ROUTE_OPERATOR:
 		return how == AUTH_OPERATOR ? NULL : "this is for the operator alone";
@@ -170,7 +220,7 @@ static bool check_caller(struct api_request *r)
 	struct auth_credentials c = {0};
 	const char *detail = NULL;
 
-	if (r->route->caller == ROUTE_OPEN)
+	if (r->route->caller == ROUTE_OPEN || r->route->caller == ROUTE_SIGN_IN)
 		return true;
 	http_header_each(r->x, note_credential, &c);
 	int status = auth_check(&r->api->auth, &c, &r->caller, &detail);

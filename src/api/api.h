@@ -35,6 +35,8 @@ struct api_conf {
 	const char *operator_token; /* NULL: none */
 	const struct account *accounts; /* all there are at the start, copied */
 	size_t account_count;
+	const struct store_spent *spent; /* tokens that are over before their time, at the start; copied */
+	size_t spent_count;
 	size_t call_max_bytes; /* CALL_MAX_BYTES_DEFAULT */
 	size_t import_max_bytes; /* 16 MiB */
 	int max_webhooks; /* 50 an account */

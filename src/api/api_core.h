@@ -37,6 +37,7 @@ struct api {
 	struct api_conf conf;
 	struct accounts_registry *accounts;
 	struct auth auth;
+	struct spent spent;
 	struct request_limit *limit;
 	struct call_codec *codec;
 	struct id_gen ids;

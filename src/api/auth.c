@@ -11,7 +11,7 @@ int auth_init(struct auth *a, const struct auth_conf *conf)
 {
 	const char *operator_token = conf->operator_token;
 
-	*a = (struct auth){.accounts = conf->accounts, .clock = conf->clock};
+	*a = (struct auth){.accounts = conf->accounts, .clock = conf->clock, .spent = conf->spent};
 	if (operator_token && *operator_token) {
 		a->has_operator = true;
 		ch_sha256(operator_token, strlen(operator_token), a->operator_sha256);
@@ -72,8 +72,7 @@ static int by_key(const struct auth *a, const struct auth_credentials *c, struct
 }
 
 /* The key it was made with must be there still, and be this very account's. NULL: it is not. */
-static const struct account *account_of_token(
-		const struct auth *a, const struct token *t, const char **ret_words)
+const struct account *auth_account_of(const struct auth *a, const struct token *t, const char **ret_words)
 {
 	const struct account *found;
 	int slot = 0;
@@ -100,13 +99,55 @@ static int by_token(const struct auth *a, const char *text, struct auth_caller *
 	if (rc == CH_ENOMEM)
 		return refuse(503, "out of memory", ret_detail);
 	if (rc == 0)
-		ret->account = account_of_token(a, &t, &words);
+		ret->account = auth_account_of(a, &t, &words);
 	if (!ret->account)
 		return refuse(401, "the token in Authorization is not valid, or no more", ret_detail);
 	ret->how = AUTH_TOKEN;
 	ret->scopes = t.scopes;
 	memcpy(ret->kid, t.kid, sizeof(ret->kid));
 	snprintf(ret->words, sizeof(ret->words), "token of %s", words);
+	return 0;
+}
+
+/* Our cookie out of "a=1; b=2". False: it is not there, or longer than any of ours. */
+static bool session_in(const char *cookie, char out[TOKEN_TEXT_MAX + 1])
+{
+	static const char name[] = AUTH_COOKIE "=";
+	size_t skip = sizeof(name) - 1;
+
+	while (cookie && *cookie) {
+		cookie += strspn(cookie, " ;");
+		size_t len = strcspn(cookie, ";");
+		if (len >= skip && len - skip <= TOKEN_TEXT_MAX && memcmp(cookie, name, skip) == 0) {
+			snprintf(out, TOKEN_TEXT_MAX + 1, "%.*s", (int)(len - skip), cookie + skip);
+			return true;
+		}
+		cookie += len;
+	}
+	return false;
+}
+
+static int by_session(
+		const struct auth *a, const char *text, struct auth_caller *ret, const char **ret_detail)
+{
+	const char *words = NULL;
+	struct token t;
+	int rc = token_read(a->token_key, text, TOKEN_SESSION, ch_clock_wall(&a->clock).ms / 1000, &t);
+
+	if (rc == CH_ENOMEM)
+		return refuse(503, "out of memory", ret_detail);
+	if (rc == 0 && !(a->spent && spent_has(a->spent, &t.id)))
+		ret->account = auth_account_of(a, &t, &words);
+	if (!ret->account)
+		return refuse(401, "the session is over", ret_detail);
+	ret->how = AUTH_SESSION;
+	ret->scopes = t.scopes;
+	ret->permits = t.permits;
+	ret->session = t.id;
+	ret->session_ends_s = t.expires_s;
+	memcpy(ret->kid, t.kid, sizeof(ret->kid));
+	snprintf(ret->words, sizeof(ret->words), "session of %s",
+			strcmp(words, "operator") == 0 ? "portal link" : words);
 	return 0;
 }
 
@@ -147,15 +188,18 @@ static int identify(const struct auth *a, const struct auth_credentials *c, stru
 int auth_check(const struct auth *a, const struct auth_credentials *c, struct auth_caller *ret,
 		const char **ret_detail)
 {
-	struct auth_caller caller = {.scopes = SCOPE_ALL};
+	struct auth_caller caller = {.scopes = SCOPE_ALL, .permits = PERMIT_ALL};
+	char session[TOKEN_TEXT_MAX + 1];
 
 	if (c->has_duplicates)
 		return refuse(400, "X-Api-Key, Authorization and X-Account-Id may each be sent once only",
 				ret_detail);
-	if (!c->api_key && !c->authorization)
+	bool has_session = !c->api_key && !c->authorization && session_in(c->cookie, session);
+	if (!c->api_key && !c->authorization && !has_session)
 		return refuse(401, "send an API key as X-Api-Key or a token as Authorization: Bearer",
 				ret_detail);
-	int status = identify(a, c, &caller, ret_detail);
+	int status = has_session ? by_session(a, session, &caller, ret_detail)
+				 : identify(a, c, &caller, ret_detail);
 	if (status == 0 && c->account_id && strcmp(c->account_id, caller.account->id) != 0) {
 		auth_caller_fini(&caller);
 		return refuse(400, "X-Account-Id names another account than the key's or token's",

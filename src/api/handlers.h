@@ -49,6 +49,10 @@ void account_get(struct api_request *r);
 void account_patch(struct api_request *r);
 void account_rotate(struct api_request *r);
 
+void sessions_post(struct api_request *r);
+void sessions_delete(struct api_request *r);
+void portal_link_post(struct api_request *r);
+
 void accounts_list(struct api_request *r);
 void accounts_post(struct api_request *r);
 void accounts_delete(struct api_request *r);

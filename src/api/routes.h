@@ -17,6 +17,7 @@ struct api_request;
 
 enum route_caller {
 	ROUTE_OPEN, /* anybody */
+	ROUTE_SIGN_IN, /* anybody so far: the handler looks at who it is */
 	ROUTE_ACCOUNT, /* an account's key, or the operator for an account; scope says more */
 	ROUTE_OWNER, /* the same, but for tokens: no scope reaches so far */
 	ROUTE_MINT, /* an account's key, or the operator for an account */

@@ -135,6 +135,24 @@ void boot_accounts_fini(struct boot_accounts *a)
 	*a = (struct boot_accounts){0};
 }
 
+int boot_spent(struct store_client *store, struct ch_port *port, struct store_spent **ret, size_t *ret_count,
+		struct ch_err *err)
+{
+	struct store_request r;
+	int rc;
+
+	store_request_init(&r, STORE_SPENT_LIST, port, answered);
+	rc = boot_ask(store, port, &r, err);
+	if (rc == 0) {
+		*ret = r.u.spent_list.out.rows;
+		*ret_count = r.u.spent_list.out.count;
+		r.u.spent_list.out.rows = NULL;
+		r.u.spent_list.out.count = 0;
+	}
+	store_request_fini(&r);
+	return rc;
+}
+
 static int check_secret(const struct webhook *w, const uint8_t key[CH_SEAL_KEY_BYTES], struct ch_err *err)
 {
 	char id[ID_TEXT_LEN + 1];

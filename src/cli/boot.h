@@ -28,6 +28,10 @@ int boot_accounts(struct store_client *store, struct ch_port *port, struct ch_cl
 		struct ch_err *err) CH_MUST_USE;
 void boot_accounts_fini(struct boot_accounts *a);
 
+/* What was spent, for the api: owned by the caller, ch_free. */
+int boot_spent(struct store_client *store, struct ch_port *port, struct store_spent **ret, size_t *ret_count,
+		struct ch_err *err) CH_MUST_USE;
+
 /* The key that encrypts webhooks' secrets: 64 hex digits in a file. When the file is not there it is made,
  * readable by its owner only - unless the store already holds secrets, which a new key could not open. Every
  * secret in the store must open with it: CH_ECRYPT otherwise. path NULL: a key for this run alone. */

@@ -51,6 +51,8 @@ static int start_store(struct service *s, struct ch_err *err)
 	if (rc == 0)
 		rc = boot_accounts(
 				s->store, &s->port, s->clock, &s->rand, s->conf.api_key, &s->accounts, err);
+	if (rc == 0)
+		rc = boot_spent(s->store, &s->port, &s->spent, &s->spent_count, err);
 	return rc;
 }
 
@@ -108,6 +110,8 @@ static int start_api(struct service *s, struct ch_err *err)
 			.operator_token = s->conf.operator_token,
 			.accounts = s->accounts.accounts,
 			.account_count = s->accounts.count,
+			.spent = s->spent,
+			.spent_count = s->spent_count,
 			.call_max_bytes = s->conf.call_max_bytes,
 			.import_max_bytes = 16 * 1024 * 1024,
 			.max_webhooks = s->conf.max_webhooks,
@@ -215,6 +219,7 @@ static void stop(struct service *s)
 	api_destroy(&s->api);
 	ch_free(s->workers.items);
 	boot_accounts_fini(&s->accounts);
+	ch_free(s->spent);
 	ch_wipe(s->seal_key, sizeof(s->seal_key));
 	for (size_t i = 0; i < SERVE_SIGNALS; i++)
 		if (s->signals[i])

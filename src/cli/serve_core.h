@@ -32,6 +32,8 @@ struct service {
 	struct event *stop_timer;
 	struct store_client *store;
 	struct boot_accounts accounts;
+	struct store_spent *spent;
+	size_t spent_count;
 	uint8_t seal_key[CH_SEAL_KEY_BYTES];
 	struct workers workers;
 	struct store_watcher watcher; /* the loops' */

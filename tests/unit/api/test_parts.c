@@ -329,7 +329,8 @@ static void callers_are_told_apart(void **state)
 			{"a1", NULL, NULL, true, 400, 0, false},
 	};
 	struct accounts_registry *all = registry_of(accounts, 2);
-	assert_int_equal(auth_init(&auth, &(struct auth_conf){all, ch_clock_system(), "op", seal_key}), 0);
+	assert_int_equal(auth_init(&auth, &(struct auth_conf){all, ch_clock_system(), "op", seal_key, NULL}),
+			0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct auth_credentials c = {.api_key = cases[i].key,
 				.authorization = cases[i].authorization,
@@ -361,7 +362,7 @@ static void without_an_operator_token_none_is_accepted(void **state)
 		struct auth_caller caller;
 		const char *detail;
 		assert_int_equal(auth_init(&auth, &(struct auth_conf){all, ch_clock_system(), tokens[i],
-								  seal_key}),
+								  seal_key, NULL}),
 				0);
 		assert_int_equal(auth_check(&auth, &(struct auth_credentials){.authorization = "Bearer "},
 						 &caller, &detail),
