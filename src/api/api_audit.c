@@ -42,7 +42,9 @@ void api_audit(struct api_request *r, const char *action, const char *fmt, ...)
 		a->account = r->caller.account->number;
 	a->at_ms = ch_clock_wall(&r->api->conf.clock).ms;
 	snprintf(a->actor, sizeof(a->actor), "%s", r->caller.words);
-	snprintf(a->address, sizeof(a->address), "%s", http_peer(r->x));
+	char address[ADDRESS_TEXT_MAX];
+	http_client_address(r->x, address);
+	snprintf(a->address, sizeof(a->address), "%s", address);
 	snprintf(a->action, sizeof(a->action), "%s", action);
 	snprintf(a->target_kind, sizeof(a->target_kind), "%.*s", (int)strcspn(action, "."), action);
 	set_target(a, r->param, r->param_len);

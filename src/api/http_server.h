@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "model/address.h"
 
 struct event_base;
 struct http_server;
@@ -46,6 +47,9 @@ struct http_server_conf {
 	int connections_max; /* 0: 4096. Beyond it the longest idle one makes room, or it is a 503; out of
 				descriptors too, or accepting pauses */
 	struct http_tls *tls; /* HTTPS, with this certificate; must outlive the server; NULL: plain HTTP */
+	/* Proxies whose X-Forwarded-For is believed; borrowed. */
+	const struct network *trusted;
+	size_t trusted_count;
 	struct ch_log *log; /* NULL: silent */
 	void (*handle)(void *ctx, struct http_exchange *x);
 	void *ctx;
@@ -87,6 +91,8 @@ void http_header_each(const struct http_exchange *x,
 const char *http_body(const struct http_exchange *x,
 		size_t *ret_len); /* never NULL; contiguous, not NUL-terminated */
 const char *http_peer(const struct http_exchange *x); /* address as text */
+/* The same, or, behind trusted proxies, whom they name: the nearest address that is none of theirs. */
+void http_client_address(const struct http_exchange *x, char out[ADDRESS_TEXT_MAX]);
 
 bool http_is_head(const struct http_exchange *x); /* no body will be sent */
 bool http_has_body(const struct http_exchange *x); /* it was framed as one, be it empty */

@@ -125,6 +125,8 @@ static int start_api(struct service *s, struct ch_err *err)
 			.body_max_bytes = s->conf.call_max_bytes,
 			.body_max_of = api_body_max_of,
 			.connections_max = s->conf.connections_max,
+			.trusted = s->conf.trusted,
+			.trusted_count = s->conf.trusted_count,
 			.request_timeout_ms = s->conf.request_timeout_ms,
 			.idle_timeout_ms = s->conf.idle_timeout_ms,
 			.log = &s->log,

@@ -19,6 +19,10 @@ static const struct opt_spec specs[] = {
 				.arg = "FILE",
 				.help = "serve HTTPS with this certificate chain, PEM; read again on SIGHUP"},
 		{.name = "tls-key", .arg = "FILE", .help = "its private key, PEM"},
+		{.name = "trusted-proxy",
+				.arg = "CIDR",
+				.help = "believe X-Forwarded-For from proxies there",
+				.repeats = true},
 		{.name = "request-timeout",
 				.arg = "SECONDS",
 				.fallback = "30",
@@ -263,6 +267,19 @@ static int read_keys(const struct opts *o, struct serve_conf *c, struct ch_err *
 	return 0;
 }
 
+static int read_trusted(const struct opts *o, struct serve_conf *c, struct ch_err *err)
+{
+	for (int i = 0; i < opts_count(o, "trusted-proxy"); i++) {
+		const char *text = opts_at(o, "trusted-proxy", i);
+		if (network_parse(text, strlen(text), &c->trusted[i]) != 0)
+			return ch_err_set(err, CH_EINVAL,
+					"%s: \"%s\" is no network; write it as 10.1.0.0/16 or fd00::/8",
+					opts_origin(o, "trusted-proxy", i), text);
+		c->trusted_count++;
+	}
+	return 0;
+}
+
 static int read_server(const struct opts *o, struct serve_conf *c, struct ch_err *err)
 {
 	int64_t request = 0, idle = 0;
@@ -272,6 +289,8 @@ static int read_server(const struct opts *o, struct serve_conf *c, struct ch_err
 	c->tls_key = opts_get(o, "tls-key");
 	if (rc == 0 && !c->tls_cert != !c->tls_key)
 		rc = ch_err_set(err, CH_EINVAL, "--tls-cert and --tls-key belong together");
+	if (rc == 0)
+		rc = read_trusted(o, c, err);
 	if (rc == 0)
 		rc = opts_int(o, "request-timeout", 1, 3600, &request, err);
 	if (rc == 0)

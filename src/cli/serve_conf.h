@@ -30,6 +30,8 @@ struct serve_conf {
 	uint16_t port;
 	const char *tls_cert; /* NULL: plain HTTP; else tls_key is there too */
 	const char *tls_key;
+	struct network trusted[OPTS_VALUES_MAX];
+	size_t trusted_count;
 	int request_timeout_ms;
 	int idle_timeout_ms;
 	const char *store_url;

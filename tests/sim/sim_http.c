@@ -57,6 +57,11 @@ const char *http_peer(const struct http_exchange *x)
 	return "192.0.2.1";
 }
 
+void http_client_address(const struct http_exchange *x, char out[ADDRESS_TEXT_MAX])
+{
+	snprintf(out, ADDRESS_TEXT_MAX, "%s", http_peer(x));
+}
+
 bool http_is_head(const struct http_exchange *x)
 {
 	return false;
