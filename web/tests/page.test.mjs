@@ -4,8 +4,10 @@ import { createHmac } from "node:crypto";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import {
 	close,
+	KEY,
 	launch,
 	open,
+	Proxy,
 	Receiver,
 	Service,
 	seedCall,
@@ -153,6 +155,66 @@ describe("a customer sets up an integration", () => {
 	});
 });
 
+describe("signing in and out", () => {
+	test("a wrong key is said, and signing out ends the session", async () => {
+		const page = await open(browser, service);
+		await page.getByLabel("API key").fill("not-a-key-0123456789");
+		await page.getByRole("button", { name: "Sign in" }).click();
+		await page.getByText("This key is not known.").waitFor();
+		await signIn(page);
+		const [cookie] = await page.context().cookies();
+		assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, "Strict"]);
+		assert.equal(await page.evaluate((key) => JSON.stringify(localStorage).includes(key), KEY), false);
+		await page.getByRole("button", { name: "Sign out" }).click();
+		await page.getByRole("heading", { name: "Sign in" }).waitFor();
+		const headers = { Cookie: `${cookie.name}=${cookie.value}` };
+		assert.equal((await fetch(service.url + "v1/webhooks", { headers })).status, 401);
+		await close(page);
+	});
+
+	test("a session that is over leads back to the sign-in", async () => {
+		const page = await open(browser, service);
+		await signIn(page);
+		await service.ask("POST", "v1/account/keys/primary/rotate");
+		await page.getByRole("link", { name: "Deliveries" }).click();
+		await page.getByRole("heading", { name: "Sign in" }).waitFor();
+		await close(page);
+	});
+
+	test("a portal link opens the page once, with less", async () => {
+		const made = await makeWebhook();
+		await service.ask("POST", `v1/webhooks/${made.id}/secret`);
+		const { url } = await service.asOperator("POST", "v1/accounts/default/portal-link", {});
+		const page = await open(browser, service);
+		await page.goto(url);
+		await page.reload();
+		await page.locator("nav .nav").waitFor();
+		assert.equal(page.url().includes("link="), false);
+		await visit(page, `#/webhooks/${made.id}`);
+		await page.getByRole("button", { name: "Disable security" }).waitFor();
+		assert.equal(await page.getByRole("button", { name: "Show the secret" }).count(), 0);
+		assert.equal(await page.getByText("Rotate the secret").count(), 0);
+		await close(page);
+		const other = await open(browser, service);
+		await other.goto(url);
+		await other.reload();
+		await other.getByText("This link was used already").waitFor();
+		await close(other);
+	});
+
+	test("it works behind a proxy, under a path of its own", async () => {
+		const proxy = await Proxy.start(service, "/hooks/");
+		const page = await open(browser, { url: proxy.url });
+		await signIn(page);
+		await page.getByRole("link", { name: "Add a webhook" }).click();
+		await page.getByLabel("Webhook URL").fill(receiver.url);
+		await page.getByRole("button", { name: "Create" }).click();
+		await page.getByRole("button", { name: "Generate a secret" }).waitFor();
+		await close(page);
+		await proxy.stop();
+	});
+});
+
 describe("security", () => {
 	test("a secret is generated, shown again, rotated with an overlap, and disabled", async () => {
 		const made = await makeWebhook();
@@ -271,6 +333,18 @@ describe("calls and deliveries", () => {
 		assert.equal(await page.locator("pre").innerText(), got.body.toString());
 		await page.locator(".badge", { hasText: "Delivered" }).waitFor();
 		await shot(page, "call");
+		await close(page);
+	});
+
+	test("a call that ends now shows up by itself", async () => {
+		await makeWebhook();
+		const page = await open(browser, service);
+		await signIn(page);
+		await visit(page, "#/deliveries");
+		await page.locator(".badge", { hasText: /^Live$/ }).waitFor();
+		await page.getByText("No deliveries").waitFor();
+		await service.put(someCall());
+		await row(page, "CRM").getByText("Delivered").waitFor();
 		await close(page);
 	});
 

@@ -25,7 +25,12 @@ export class Service {
 		s.folder = mkdtempSync(path.join(os.tmpdir(), "callhook-page-"));
 		const store = `sqlite:${s.folder}/callhook.db`;
 		s.process = spawn(BINARY, ["serve", "--dev", "--listen", "127.0.0.1:0", "--store", store, ...options], {
-			env: { ...process.env, CALLHOOK_API_KEY: KEY, CALLHOOK_OPERATOR_TOKEN: OPERATOR, CALLHOOK_RATE_LIMIT: "off" },
+			env: {
+				...process.env,
+				CALLHOOK_API_KEY: KEY,
+				CALLHOOK_OPERATOR_TOKEN: OPERATOR,
+				CALLHOOK_RATE_LIMIT: "off",
+			},
 			stdio: ["ignore", "pipe", "pipe"],
 		});
 		s.log = "";
@@ -52,6 +57,16 @@ export class Service {
 		const text = await answer.text();
 		if (!answer.ok) throw new Error(`${method} ${what}: ${answer.status} ${text}`);
 		return text ? JSON.parse(text) : null;
+	}
+
+	async asOperator(method, what, body) {
+		const answer = await fetch(this.url + what, {
+			method,
+			headers: { Authorization: `Bearer ${OPERATOR}`, "Content-Type": "application/json" },
+			body: JSON.stringify(body),
+		});
+		if (!answer.ok) throw new Error(`${method} ${what}: ${answer.status} ${await answer.text()}`);
+		return answer.json();
 	}
 
 	put(call) {
@@ -103,6 +118,40 @@ export class Receiver {
 	async count(n) {
 		while (this.got.length < n) await new Promise((go) => this.waiting.push(go));
 		return this.got;
+	}
+
+	async stop() {
+		this.server.closeAllConnections();
+		this.server.close();
+		await once(this.server, "close");
+	}
+}
+
+/** A reverse proxy that shows the service under a path. */
+export class Proxy {
+	static async start(service, prefix) {
+		const p = new Proxy();
+		p.server = http.createServer((request, response) => {
+			if (!request.url.startsWith(prefix)) {
+				response.writeHead(404).end();
+				return;
+			}
+			const { method, headers } = request;
+			const on = http.request(
+				service.url + request.url.slice(prefix.length),
+				{ method, headers },
+				(answer) => {
+					response.writeHead(answer.statusCode, answer.headers);
+					answer.pipe(response);
+				},
+			);
+			on.on("error", () => response.destroy());
+			request.pipe(on);
+		});
+		p.server.listen(0, "127.0.0.1");
+		await once(p.server, "listening");
+		p.url = `http://127.0.0.1:${p.server.address().port}${prefix}`;
+		return p;
 	}
 
 	async stop() {
