@@ -9,6 +9,16 @@
 #include "base/assert.h"
 #include "base/crypto.h"
 
+static bool has_left(const struct http_conn *c)
+{
+	char byte;
+
+	if (c->state != CONN_STREAMING || !c->x->ends_with_client)
+		return false;
+	ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *conn);
 
 /* Of the buffer itself, where nothing stricter is known: the real limits are those of the conf. */
@@ -418,6 +428,8 @@ static void on_readable(evutil_socket_t fd, short what, void *conn)
 		 * taking the event out and putting it back. */
 		event_del(c->read_event);
 		c->is_read_off = true;
+		if (has_left(c))
+			http_conn_close(c);
 		break;
 	case CONN_CLOSED:
 		break;

@@ -1,3 +1,4 @@
+#include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -142,6 +143,19 @@ void http_reply_on_drain(struct http_exchange *x, void (*drained)(void *ctx), vo
 {
 	x->drained = drained;
 	x->drained_ctx = ctx;
+}
+
+void http_reply_end_with_client(struct http_exchange *x)
+{
+	struct http_conn *c = x->conn;
+
+	CH_ASSERT(x->is_streaming);
+	x->ends_with_client = true;
+	/* It may have ended while nobody listened. */
+	if (c->state != CONN_STREAMING || !c->is_read_off)
+		return;
+	if (event_add(c->read_event, NULL) == 0)
+		c->is_read_off = false;
 }
 
 void http_reply_end(struct http_exchange *x)

@@ -14,7 +14,7 @@
 #define STREAMS_ACCOUNT_MAX 16
 #define ROWS_MAX 100
 #define TICK_S 5
-/* Also how soon a client that has left without a word is noticed. */
+/* Also how soon a client that has left without a word, its network gone, is noticed. */
 #define HEARTBEAT_MS 15000
 /* A chunk that is not read in this time ends the stream. */
 #define UNREAD_MS 60000
@@ -170,10 +170,10 @@ static void take_turn(struct stream *st)
 		return;
 	if (st->r->api->is_stopping || http_is_gone(st->r->x) || now_ms(st) - st->began_ms >= LIFE_MS)
 		finish(st, false);
-	else if (http_reply_backlog(st->r->x) > 0)
-		http_reply_on_drain(st->r->x, drained, st);
-	else if (st->is_news)
+	else if (st->is_news && http_reply_backlog(st->r->x) == 0)
 		read_on(st);
+	else
+		http_reply_on_drain(st->r->x, drained, st);
 }
 
 static void on_turn(evutil_socket_t fd, short what, void *ctx)
@@ -207,6 +207,7 @@ static void start(struct stream *st)
 					       .content_type = "text/event-stream",
 					       .headers = &unbuffered,
 					       .header_count = 1});
+	http_reply_end_with_client(st->r->x);
 }
 
 /* False: it has ended. */

@@ -1,6 +1,8 @@
 """Attempts as server-sent events: nothing twice, nothing left out, whoever comes and goes."""
 import http.client
 import json
+import socket
+import time
 
 import pytest
 from conftest import API_KEY, OPERATOR, PATIENCE, some_call
@@ -9,8 +11,11 @@ PATH = "/v1/deliveries/stream"
 
 
 class Stream:
-    def __init__(self, service, query="", last=None, headers=None):
+    def __init__(self, service, query="", last=None, headers=None, small=False):
         self.connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE)
+        if small:
+            self.connection.connect()
+            self.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         heads = {"X-Api-Key": API_KEY} if headers is None else dict(headers)
         if last:
             heads["Last-Event-ID"] = last
@@ -155,6 +160,30 @@ def test_streams_of_an_account_are_bounded(service):
     assert answer.status == 429 and "retry-after" in answer.headers
     for stream in streams:
         stream.close()
+    until = time.monotonic() + PATIENCE
+    while service.request("HEAD", PATH).status != 200:
+        assert time.monotonic() < until, "the places of those who left are never free"
+
+
+def test_who_reads_late_gets_all_in_order(service, receiver):
+    """With little room between the two, so that most of it is read from the store when the reader comes for it."""
+    service.webhook(receiver.url())
+    stream = Stream(service, small=True)
+    place = stream.id
+    calls = [some_call() for _ in range(1000)]
+    lines = "".join(json.dumps(c) + "\n" for c in calls).encode()
+    imported = service.request("POST", "/v1/calls/import", lines, {"Content-Type": "application/x-ndjson"})
+    assert imported.status == 200
+    for _ in calls:
+        receiver.next()
+    late = []
+    for _ in calls:
+        late.append((stream.event(), stream.id))
+    assert sorted(e["callId"] for e, _ in late) == sorted(c["id"] for c in calls)
+    stream.close()
+    again = Stream(service, last=place)
+    assert [(again.event()["attemptId"], again.id) for _ in calls] == [(e["attemptId"], i) for e, i in late]
+    again.close()
 
 
 @pytest.mark.parametrize("query,headers,status", [
