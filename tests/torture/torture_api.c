@@ -337,6 +337,12 @@ static const struct torture all[] = {
 		{ASK("a key rotated", "POST", "/v1/account/keys/secondary/rotate", KEY_A, NULL,
 				 .status = 200),
 				.writes = 1},
+		{ASK("a token made", "POST", "/v1/auth/token", KEY_A JSON_TYPE,
+				"{\"scope\":[\"calls:read\"]}", .status = 200)},
+		{ASK("a token that is none", "GET", "/v1/webhooks",
+				"Authorization: Bearer "
+				"e30.e30.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n",
+				NULL, .status = 401)},
 		{ASK("accounts listed", "GET", "/v1/accounts?size=1", OPERATOR, NULL, .status = 200),
 				.reads = 1},
 		{ASK("a new account", "POST", "/v1/accounts", OPERATOR JSON_TYPE,

@@ -13,6 +13,7 @@ int group_deliveries(void);
 int group_operations(void);
 int group_flight(void);
 int group_switch(void);
+int group_token_routes(void);
 int group_tokens(void);
 int group_waits(void);
 int group_account_routes(void);

@@ -15,6 +15,7 @@ int main(void)
 	failed += group_operations();
 	failed += group_flight();
 	failed += group_switch();
+	failed += group_token_routes();
 	failed += group_tokens();
 	failed += group_waits();
 	failed += group_account_routes();
