@@ -227,6 +227,8 @@ int api_status_of(int code)
 		return 409;
 	case CH_EPRECOND:
 		return 412;
+	case CH_EGONE:
+		return 410;
 	case CH_EFULL:
 	case CH_EIO:
 	case CH_EBUSY:
@@ -244,6 +246,7 @@ const char *api_words_of(const struct store_request *s)
 {
 	switch (api_status_of(s->result)) {
 	case 409:
+	case 410:
 	case 412:
 		return s->err.code ? s->err.text : "not possible in the present state";
 	case 503:

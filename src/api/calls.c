@@ -199,3 +199,25 @@ void calls_get(struct api_request *r)
 	r->store.u.call_get.in.id = r->id;
 	api_submit(r, get_done);
 }
+
+/* ---- DELETE ---- */
+
+static void erase_done(struct store_request *s)
+{
+	if (s->result != 0)
+		api_store_problem(api_request_of(s), "call");
+	else
+		api_reply_empty(api_request_of(s));
+}
+
+void calls_delete(struct api_request *r)
+{
+	if (!api_path_id(r) || !api_no_query(r))
+		return;
+	api_begin_store(r, STORE_CALL_ERASE);
+	r->store.u.call_erase.in.account = r->caller.account->number;
+	r->store.u.call_erase.in.id = r->id;
+	r->store.u.call_erase.in.now_ms = ch_clock_wall(&r->api->conf.clock).ms;
+	api_audit(r, "call.erase", NULL);
+	api_submit(r, erase_done);
+}

@@ -10,6 +10,7 @@ struct api_request;
 
 void calls_put(struct api_request *r);
 void calls_get(struct api_request *r);
+void calls_delete(struct api_request *r);
 
 void import_post(struct api_request *r);
 

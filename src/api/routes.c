@@ -8,6 +8,7 @@
 const struct route api_routes[] = {
 	{"PUT", "/v1/calls/{id}", ROUTE_ACCOUNT, SCOPE_CALLS_WRITE, ROUTE_JSON, ROUTE_LIMIT_CALL, calls_put},
 	{"GET", "/v1/calls/{id}", ROUTE_ACCOUNT, SCOPE_CALLS_READ, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, calls_get},
+	{"DELETE", "/v1/calls/{id}", ROUTE_ACCOUNT, SCOPE_CALLS_WRITE, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, calls_delete},
 	{"POST", "/v1/calls/import", ROUTE_ACCOUNT, SCOPE_CALLS_WRITE, ROUTE_NDJSON, ROUTE_LIMIT_IMPORT, import_post},
 	{"GET", "/v1/webhooks", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_READ, ROUTE_NO_BODY, ROUTE_LIMIT_NONE, webhooks_list},
 	{"POST", "/v1/webhooks", ROUTE_ACCOUNT, SCOPE_INTEGRATIONS_WRITE, ROUTE_JSON, ROUTE_LIMIT_SMALL, webhooks_post},

@@ -41,6 +41,9 @@
 	X(news_given) \
 	X(checkpoint_before) \
 	X(checkpoint_after) \
+	/* a call that is erased */ \
+	X(erase_inside) \
+	X(erase_committed) \
 	/* rows that follow their webhook's switch, in chunks */ \
 	X(sweep_inside) \
 	X(sweep_between) \

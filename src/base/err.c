@@ -43,9 +43,10 @@ const char *ch_err_name(int code)
 {
 	static const char *const names[] = {"CH_OK", "CH_ENOMEM", "CH_EINVAL", "CH_ELIMIT", "CH_ENOENT",
 			"CH_EEXIST", "CH_ECONFLICT", "CH_EPRECOND", "CH_EBUSY", "CH_EFULL", "CH_EIO",
-			"CH_EVERSION", "CH_ECRYPT", "CH_ETIME", "CH_ECANCELED", "CH_EAGAIN", "CH_EDAMAGED"};
-	_Static_assert(sizeof(names) / sizeof(names[0]) == -CH_EDAMAGED + 1, "a name for each code");
-	if (code > 0 || code < CH_EDAMAGED)
+			"CH_EVERSION", "CH_ECRYPT", "CH_ETIME", "CH_ECANCELED", "CH_EAGAIN", "CH_EDAMAGED",
+			"CH_EGONE"};
+	_Static_assert(sizeof(names) / sizeof(names[0]) == -CH_EGONE + 1, "a name for each code");
+	if (code > 0 || code < CH_EGONE)
 		return "CH_E?";
 	return names[-code];
 }

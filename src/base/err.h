@@ -29,7 +29,8 @@ enum {
 	CH_ETIME = -13, /* a deadline passed */
 	CH_ECANCELED = -14, /* given up because the owner is stopping */
 	CH_EAGAIN = -15, /* not now; trying again later may work */
-	CH_EDAMAGED = -16 /* what is stored can't be used, and trying again does not help */
+	CH_EDAMAGED = -16, /* what is stored can't be used, and trying again does not help */
+	CH_EGONE = -17 /* it was there, and was removed for good */
 };
 
 struct ch_err {

@@ -239,6 +239,18 @@ void engine_resend(struct engine *e, struct delivery *d)
 		engine_replan(e, l);
 }
 
+void engine_canceled(struct engine *e, const struct id *webhook, const struct id *delivery)
+{
+	struct lane *l = engine_lane(e, webhook);
+	struct held *h = l ? lane_find(l, delivery) : NULL;
+	if (!h || (h->where != HELD_FRESH && h->where != HELD_BACKLOG && h->where != HELD_URGENT))
+		return;
+	lane_drop(l, h);
+	if (l->pending > 0)
+		l->pending--;
+	engine_replan(e, l);
+}
+
 void engine_due(struct engine *e, const struct id *webhook)
 {
 	struct lane *l = engine_lane(e, webhook);

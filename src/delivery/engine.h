@@ -87,6 +87,8 @@ void engine_webhook(struct engine *e, struct webhook *w); /* takes *w: new, chan
 /* Somebody asked for this one to be sent again, now: it goes ahead of the window and of DEAD. Takes *d and
  * clears it; PENDING, with body. */
 void engine_resend(struct engine *e, struct delivery *d);
+/* The store has canceled this one: it is let go of unless it is under way. */
+void engine_canceled(struct engine *e, const struct id *webhook, const struct id *delivery);
 /* The store has deliveries of this webhook that are due (some that were parked were released). */
 void engine_due(struct engine *e, const struct id *webhook);
 

@@ -4,7 +4,7 @@
 #include "base/assert.h"
 #include "delivery/worker_core.h"
 
-enum news_kind { NEWS_WEBHOOK, NEWS_FRESH, NEWS_RESEND, NEWS_DUE };
+enum news_kind { NEWS_WEBHOOK, NEWS_FRESH, NEWS_RESEND, NEWS_CANCELED, NEWS_DUE };
 
 /* What one batch of commits has for one loop, in commit order: a webhook comes before its first delivery. */
 struct news_item {
@@ -12,6 +12,7 @@ struct news_item {
 	union {
 		struct webhook webhook;
 		struct delivery delivery; /* NEWS_FRESH, NEWS_RESEND */
+		struct store_canceled canceled;
 		struct id id; /* NEWS_DUE: the webhook's */
 	} u;
 };
@@ -34,6 +35,9 @@ static void tell(struct engine *e, struct news_item *item)
 		break;
 	case NEWS_RESEND:
 		engine_resend(e, &item->u.delivery);
+		break;
+	case NEWS_CANCELED:
+		engine_canceled(e, &item->u.canceled.webhook, &item->u.canceled.delivery);
 		break;
 	case NEWS_DUE:
 		engine_due(e, &item->u.id);
@@ -155,6 +159,17 @@ static void add_resend(const struct workers *all, struct store_resend *resend, b
 	resend->out.news = NULL;
 }
 
+static void add_canceled(const struct workers *all, const struct store_call_erase *erase, bool is_counting)
+{
+	for (size_t i = 0; i < erase->out.count; i++) {
+		struct news_item *item = place(all, &erase->out.canceled[i].webhook, is_counting);
+		if (!item)
+			continue;
+		item->kind = NEWS_CANCELED;
+		item->u.canceled = erase->out.canceled[i];
+	}
+}
+
 static void add_news(const struct workers *all, struct store_request *r, bool is_counting)
 {
 	if (r->result != 0)
@@ -181,6 +196,9 @@ static void add_news(const struct workers *all, struct store_request *r, bool is
 	case STORE_CALL_PUT:
 		if (r->u.call_put.out.deliveries)
 			add_put(all, &r->u.call_put, is_counting);
+		break;
+	case STORE_CALL_ERASE:
+		add_canceled(all, &r->u.call_erase, is_counting);
 		break;
 	case STORE_RESEND:
 		if (r->u.resend.out.news)

@@ -83,6 +83,7 @@ struct delivery {
 	enum delivery_state state;
 	int round; /* 0; each resend or replay opens the next */
 	bool was_delivered; /* in this round or an earlier one */
+	bool is_erased; /* its call was: the body is gone */
 	int tries; /* counted in this round */
 	int attempts; /* counted or not, all rounds */
 	int64_t created_ms;

@@ -7,6 +7,7 @@
 
 static const char *const kind_names[STORE_KIND_COUNT] = {
 		[STORE_CALL_PUT] = "call_put",
+		[STORE_CALL_ERASE] = "call_erase",
 		[STORE_WEBHOOK_CREATE] = "webhook_create",
 		[STORE_WEBHOOK_UPDATE] = "webhook_update",
 		[STORE_WEBHOOK_DELETE] = "webhook_delete",
@@ -174,6 +175,10 @@ void store_request_clear_out(struct store_request *r)
 	case STORE_CALL_PUT:
 		clear_call_put(&r->u.call_put);
 		break;
+	case STORE_CALL_ERASE:
+		ch_free(r->u.call_erase.out.canceled);
+		ZERO(r->u.call_erase.out);
+		break;
 	case STORE_WEBHOOK_SWEEP:
 		ZERO(r->u.webhook_sweep.out);
 		break;
@@ -254,6 +259,8 @@ int64_t store_request_account(const struct store_request *r)
 	switch (r->kind) {
 	case STORE_CALL_PUT:
 		return r->u.call_put.in.account;
+	case STORE_CALL_ERASE:
+		return r->u.call_erase.in.account;
 	case STORE_WEBHOOK_CREATE:
 		return r->u.webhook_create.in.webhook.account;
 	case STORE_WEBHOOK_UPDATE:

@@ -34,6 +34,7 @@
 enum store_kind {
 	/* writes, in one transaction with whatever else is queued */
 	STORE_CALL_PUT,
+	STORE_CALL_ERASE,
 	STORE_WEBHOOK_CREATE,
 	STORE_WEBHOOK_UPDATE,
 	STORE_WEBHOOK_DELETE,
@@ -70,6 +71,7 @@ enum store_kind {
 };
 
 /* STORE_CALL_PUT: create or replace a record, and make the deliveries it calls for.
+ * CH_EGONE: the call was erased, and does not come back.
  * CH_ECONFLICT: a final call may not go back to live. CH_EPRECOND: If-Match or If-None-Match does not hold.
  * CH_ELIMIT does not occur: an account may have any number of calls. */
 enum store_put_result { STORE_PUT_CREATED, STORE_PUT_REPLACED, STORE_PUT_UNCHANGED };
@@ -100,6 +102,25 @@ struct store_call_put {
 		 * watcher takes them (and nulls the array) before done is called. */
 		struct delivery *deliveries;
 		size_t delivery_count;
+	} out;
+};
+
+/* STORE_CALL_ERASE: the bodies of all versions and what receivers answered to them are wiped; deliveries that
+ * are PENDING or PARKED become CANCELED; one more version without a body, the tombstone, says so for ever.
+ * The facts of deliveries and attempts stay. Erasing again changes nothing and is no error. CH_ENOENT. */
+struct store_canceled {
+	struct id webhook, delivery;
+};
+
+struct store_call_erase {
+	struct {
+		int64_t account;
+		struct id id;
+		int64_t now_ms;
+	} in;
+	struct {
+		struct store_canceled *canceled; /* those that were PENDING, for the loops that hold them */
+		size_t count;
 	} out;
 };
 
@@ -155,10 +176,10 @@ struct store_webhook_sweep {
 };
 
 /* STORE_ATTEMPT: an attempt and what it makes of its delivery, together. Writing the same attempt id
- * again changes nothing and is no error. A delivery that was parked or canceled meanwhile becomes
- * DELIVERED if next.state is that, and keeps its state otherwise; so does one that was resent meanwhile (its
- * round is another). DELIVERED changes by a resend only, and one that was ever delivered ends DELIVERED
- * where it would have been FAILED. CH_ENOENT: no such delivery. */
+ * again changes nothing and is no error. Of an erased call the answer is dropped. A delivery that was parked
+ * or canceled meanwhile becomes DELIVERED if next.state is that, and keeps its state otherwise; so does one
+ * that was resent meanwhile (its round is another). DELIVERED changes by a resend only, and one that was ever
+ * delivered ends DELIVERED where it would have been FAILED. CH_ENOENT: no such delivery. */
 struct store_attempt {
 	struct {
 		struct attempt attempt; /* takes */
@@ -185,8 +206,8 @@ struct store_attempt {
 };
 
 /* STORE_RESEND: opens a new round of tries on a delivery: PENDING, no tries, due now; the same id and bytes.
- * A PENDING one begins its schedule anew. CH_ENOENT; CH_ECONFLICT: its webhook is switched off, or it was
- * canceled. */
+ * A PENDING one begins its schedule anew. CH_ENOENT; CH_ECONFLICT: its webhook is switched off, it was
+ * canceled, or its call was erased. */
 struct store_resend {
 	struct {
 		int64_t account;
@@ -200,7 +221,7 @@ struct store_resend {
 	} out;
 };
 
-/* STORE_CALL_GET: the latest version. CH_ENOENT. */
+/* STORE_CALL_GET: the latest version. CH_ENOENT. CH_EGONE: it was erased. */
 struct store_call_get {
 	struct {
 		int64_t account;
@@ -391,6 +412,7 @@ struct store_request {
 	int64_t queued_mono_ms; /* the client's */
 	union {
 		struct store_call_put call_put;
+		struct store_call_erase call_erase;
 		struct store_webhook_create webhook_create;
 		struct store_webhook_update webhook_update;
 		struct store_webhook_delete webhook_delete;

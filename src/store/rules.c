@@ -9,6 +9,7 @@
 
 static const char parked_reason[] = "the webhook is switched off";
 static const char deleted_reason[] = "the webhook was deleted";
+const char rules_erased[] = "the call was erased";
 
 static const char *parked_because(const struct webhook *w)
 {
@@ -63,6 +64,8 @@ static int decide_later(struct store_call_put *put, const struct rules_stored *s
 	bool was_final = call_status_is_final(stored->status);
 	bool is_final = call_status_is_final(put->in.facts.status);
 
+	if (stored->body_len == 0)
+		return ch_err_set(err, CH_EGONE, "%s", rules_erased);
 	if (has_condition(put) && !etag_matches(put, stored))
 		return ch_err_set(err, CH_EPRECOND,
 				"the call has changed: If-Match does not name its latest version");
@@ -159,6 +162,24 @@ void rules_attempt_apply(const struct store_attempt *a, struct rules_row *row)
 	row->reason = a->in.next.reason;
 }
 
+void rules_erase_apply(int64_t now_ms, struct rules_row *row)
+{
+	CH_ASSERT(row->state == DELIVERY_PENDING || row->state == DELIVERY_PARKED);
+	row->state = DELIVERY_CANCELED;
+	row->due_ms = 0;
+	row->finished_ms = now_ms;
+	row->reason = rules_erased;
+}
+
+void rules_attempt_strip(struct attempt *a)
+{
+	ch_free(a->answer);
+	ch_free(a->location);
+	a->answer = NULL;
+	a->answer_len = 0;
+	a->location = NULL;
+}
+
 static int refuse_canceled(const struct rules_row *row, struct ch_err *err)
 {
 	if (row->reason == NULL)
@@ -172,6 +193,8 @@ int rules_resend_apply(const struct webhook *w, int64_t now_ms, struct rules_row
 		return refuse_canceled(row, err);
 	if (w->deleted)
 		return ch_err_set(err, CH_ENOENT, "there is no such delivery");
+	if (row->is_erased)
+		return ch_err_set(err, CH_ECONFLICT, "%s", rules_erased);
 	if (!w->enabled)
 		return ch_err_set(err, CH_ECONFLICT, "the webhook is switched off");
 	row->was_delivered = row->was_delivered || row->state == DELIVERY_DELIVERED;

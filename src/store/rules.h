@@ -30,7 +30,7 @@ struct rules_stored {
 	enum call_status status;
 	int64_t created_s; /* of the first version */
 	const char *body; /* borrowed */
-	size_t body_len;
+	size_t body_len; /* 0: it was erased */
 };
 
 struct rules_put {
@@ -40,8 +40,8 @@ struct rules_put {
 	bool makes_deliveries;
 };
 
-/* stored: NULL when there is no record. Sets the kept "created" in put->in.body. 0, CH_EPRECOND or
- * CH_ECONFLICT. */
+/* stored: NULL when there is no record. Sets the kept "created" in put->in.body. 0, CH_EPRECOND,
+ * CH_ECONFLICT or CH_EGONE. */
 int rules_put_decide(struct store_call_put *put, const struct rules_stored *stored, struct rules_put *ret,
 		struct ch_err *err) CH_MUST_USE;
 
@@ -61,10 +61,17 @@ struct rules_row {
 	int64_t due_ms;
 	int64_t finished_ms;
 	const char *reason; /* borrowed; NULL: none */
+	bool is_erased; /* its call was */
 };
 
 /* What a new attempt (not one that is written already) makes of row. */
 void rules_attempt_apply(const struct store_attempt *a, struct rules_row *row);
+
+/* The call of a row that is PENDING or PARKED is erased. */
+void rules_erase_apply(int64_t now_ms, struct rules_row *row);
+/* Nothing that the receiver said is kept of an attempt at an erased call. */
+void rules_attempt_strip(struct attempt *a);
+extern const char rules_erased[]; /* words */
 
 /* The webhook of row asks for it again; deleted: it was. row becomes what it is then. 0, CH_ENOENT or
  * CH_ECONFLICT. */

@@ -159,6 +159,9 @@ void memory_undo_push(struct store_memory *m, struct memory_undo *u,
 		void (*keep)(struct memory_undo *u));
 int memory_grow(void **items, size_t *cap, size_t len, size_t item_bytes) CH_MUST_USE; /* room for one more */
 
+/* Within a transaction: the request, and whether a delivery's call is erased. */
+int memory_call_erase(struct store_memory *m, struct store_request *r) CH_MUST_USE;
+bool memory_is_erased(const struct store_memory *m, const struct memory_delivery *d);
 void memory_call_free(struct memory_call *c);
 void memory_webhook_free(struct memory_webhook *w);
 void memory_delivery_free(struct memory_delivery *d);

@@ -88,3 +88,107 @@ int memory_call_change(struct store_memory *m, struct memory_call *c, const stru
 	memory_undo_push(m, &u->undo, call_changed_back, call_changed_keep);
 	return 0;
 }
+
+/* erasing */
+
+struct call_erased {
+	struct memory_undo undo;
+	struct memory_space *space; /* NULL: no deliveries */
+	struct memory_call *call;
+};
+
+bool memory_is_erased(const struct store_memory *m, const struct memory_delivery *d)
+{
+	const struct memory_call *c = memory_call_find(m, d->row.account, &d->row.call_id);
+
+	return c != NULL && c->latest.body->len == 0;
+}
+
+static void wipe(struct memory_delivery *d, struct ch_bytes *nothing)
+{
+	ch_bytes_unref(&d->row.body);
+	d->row.body = ch_bytes_ref(nothing);
+	d->row.is_erased = true;
+	for (size_t i = 0; i < d->attempt_count; i++)
+		rules_attempt_strip(&d->attempts[i]);
+}
+
+static void call_erased_back(struct store_memory *m, struct memory_undo *undo)
+{
+}
+
+/* What is wiped can't be brought back, so it is at the end. */
+static void call_erased_keep(struct memory_undo *undo)
+{
+	struct call_erased *u = CH_CONTAINER_OF(undo, struct call_erased, undo);
+
+	for (size_t i = 0; u->space != NULL && i < u->space->delivery_count; i++) {
+		if (id_equal(&u->space->deliveries[i]->row.call_id, &u->call->key.id))
+			wipe(u->space->deliveries[i], u->call->latest.body);
+	}
+}
+
+static int cancel(struct store_memory *m, struct store_call_erase *q, struct memory_delivery *d, size_t *cap)
+{
+	struct rules_row row = memory_row_of(d);
+	bool was_pending = row.state == DELIVERY_PENDING;
+
+	if (!was_pending && row.state != DELIVERY_PARKED)
+		return 0;
+	rules_erase_apply(q->in.now_ms, &row);
+	if (memory_delivery_change(m, d, &row) != 0)
+		return CH_ENOMEM;
+	if (!was_pending)
+		return 0;
+	if (memory_grow((void **)&q->out.canceled, cap, q->out.count, sizeof(*q->out.canceled)) != 0)
+		return CH_ENOMEM;
+	q->out.canceled[q->out.count++] = (struct store_canceled){d->row.webhook_id, d->row.id};
+	return 0;
+}
+
+static int bury(struct store_memory *m, const struct store_call_erase *q, struct memory_call *c)
+{
+	struct memory_version v = c->latest;
+
+	v.number++;
+	v.accepted_ms = q->in.now_ms;
+	v.seq = ++m->versions_made;
+	v.body = ch_bytes_create("", 0);
+	if (v.body == NULL)
+		return CH_ENOMEM;
+	if (memory_call_change(m, c, &v) != 0) {
+		ch_bytes_unref(&v.body);
+		return CH_ENOMEM;
+	}
+	return 0;
+}
+
+int memory_call_erase(struct store_memory *m, struct store_request *r)
+{
+	struct store_call_erase *q = &r->u.call_erase;
+	struct memory_call *c = memory_call_find(m, q->in.account, &q->in.id);
+	struct memory_space *s = memory_space_find(m, q->in.account);
+	struct call_erased *u;
+	size_t cap = 0;
+
+	if (c == NULL) {
+		r->result = ch_err_set(&r->err, CH_ENOENT, "there is no such call");
+		return 0;
+	}
+	if (c->latest.body->len == 0)
+		return 0;
+	for (size_t i = 0; s != NULL && i < s->delivery_count; i++) {
+		if (id_equal(&s->deliveries[i]->row.call_id, &q->in.id) &&
+				cancel(m, q, s->deliveries[i], &cap) != 0)
+			return CH_ENOMEM;
+	}
+	if (bury(m, q, c) != 0)
+		return CH_ENOMEM;
+	u = ch_calloc(1, sizeof(*u));
+	if (u == NULL)
+		return CH_ENOMEM;
+	u->space = s;
+	u->call = c;
+	memory_undo_push(m, &u->undo, call_erased_back, call_erased_keep);
+	return 0;
+}

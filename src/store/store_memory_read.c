@@ -59,6 +59,8 @@ static int call_get(const struct store_memory *m, struct store_request *r)
 
 	if (c == NULL)
 		return not_found(r, "there is no such call");
+	if (c->latest.body->len == 0)
+		return ch_err_set(&r->err, CH_EGONE, "%s", rules_erased);
 	get->out.body = ch_bytes_ref(c->latest.body);
 	get->out.version = c->latest.number;
 	return 0;

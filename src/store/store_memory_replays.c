@@ -161,6 +161,7 @@ static int along_deliveries(struct store_memory *m, struct memory_replay *p, str
 		struct memory_delivery *d = s->deliveries[p->at_delivery];
 		struct rules_row row = memory_row_of(d);
 
+		row.is_erased = memory_is_erased(m, d);
 		if (!id_equal(&d->row.webhook_id, &p->row.webhook_id) || id_compare(&d->row.id, &p->from) < 0)
 			continue;
 		seen++;
@@ -184,9 +185,9 @@ static bool concerns(
 	struct webhook like = *w->settings;
 
 	like.statuses = p->row.statuses;
-	return c->key.account == p->account && v->seq <= p->stop_version && call_status_is_final(v->status) &&
-	       v->accepted_ms >= p->row.from_ms && v->accepted_ms < p->row.to_ms &&
-	       webhook_wants(&like, v->status, &v->agent);
+	return c->key.account == p->account && v->body->len > 0 && v->seq <= p->stop_version &&
+	       call_status_is_final(v->status) && v->accepted_ms >= p->row.from_ms &&
+	       v->accepted_ms < p->row.to_ms && webhook_wants(&like, v->status, &v->agent);
 }
 
 static bool is_served(

@@ -314,6 +314,8 @@ static int attempt_write(struct store_memory *m, struct store_request *r)
 
 	if (d == NULL || d->row.account != a->in.account || !id_equal(&d->row.webhook_id, &a->in.webhook_id))
 		return refuse(r, CH_ENOENT, "there is no such delivery");
+	if (memory_is_erased(m, d))
+		rules_attempt_strip(&a->in.attempt);
 	if (!memory_has_attempt(d, &a->in.attempt.id) && attempt_add(m, d, a) != 0)
 		return CH_ENOMEM;
 	a->out.state = d->row.state;
@@ -331,6 +333,7 @@ static int resend(struct store_memory *m, struct store_request *r)
 	if (d == NULL || d->row.account != q->in.account)
 		return refuse(r, CH_ENOENT, "there is no such delivery");
 	row = memory_row_of(d);
+	row.is_erased = memory_is_erased(m, d);
 	r->result = rules_resend_apply(d->webhook->settings, q->in.now_ms, &row, &r->err);
 	if (r->result != 0)
 		return 0;
@@ -348,6 +351,8 @@ int memory_write_one(struct store_memory *m, struct store_request *r)
 	switch (r->kind) {
 	case STORE_CALL_PUT:
 		return call_put(m, r);
+	case STORE_CALL_ERASE:
+		return memory_call_erase(m, r);
 	case STORE_WEBHOOK_CREATE:
 		return webhook_create(m, r);
 	case STORE_WEBHOOK_UPDATE:

@@ -15,6 +15,7 @@
 #define QUIET_PAGES 500
 #define FORCED_PAGES 4000
 #define FORCED_AGAIN_PAGES 2000
+#define WIPE_WAIT_MS 100
 
 /* The year 9999: later ids are of no clock, and an id_gen ends some centuries after. */
 #define LAST_ID_MAX_MS INT64_C(253402300799999)
@@ -76,10 +77,37 @@ static void checkpoint(struct store_sqlite *s)
 	s->checkpoint_at = s->wal_pages + FORCED_AGAIN_PAGES;
 }
 
+/* What was erased lies in the log as it was until the log is emptied. A reader that needs the log is waited
+ * for a moment; when it takes longer, a later commit or a quiet moment tries again. */
+static void wipe_log(struct store_sqlite *s)
+{
+	sqlite3_busy_timeout(s->conn.db, WIPE_WAIT_MS);
+	s->must_wipe = sqlite3_wal_checkpoint_v2(s->conn.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) !=
+		       SQLITE_OK;
+	sqlite3_busy_timeout(s->conn.db, SQ_BUSY_MS);
+	if (s->must_wipe)
+		return;
+	s->wal_pages = 0;
+	s->wal_copied = 0;
+	s->checkpoint_at = FORCED_PAGES;
+}
+
+/* After the transaction, whatever became of it. */
+static void end_erasing(struct store_sqlite *s, bool is_committed)
+{
+	if (!s->is_erasing)
+		return;
+	s->is_erasing = false;
+	s->must_wipe = s->must_wipe || is_committed;
+	(void)sqlite3_exec(s->conn.db, "PRAGMA secure_delete = FAST", NULL, NULL, NULL);
+}
+
 static void sqlite_maintain(struct store *base)
 {
 	struct store_sqlite *s = sqlite_of(base);
 
+	if (s->must_wipe)
+		wipe_log(s);
 	if (s->wal_pages - s->wal_copied >= QUIET_PAGES)
 		checkpoint(s);
 }
@@ -141,6 +169,8 @@ static int apply(struct store_sqlite *s, struct store_request *r, struct ch_err 
 	switch (r->kind) {
 	case STORE_CALL_PUT:
 		return sq_put(s, r, err);
+	case STORE_CALL_ERASE:
+		return sq_erase(s, r, err);
 	case STORE_WEBHOOK_CREATE:
 		return sq_webhook_create(s, r, err);
 	case STORE_WEBHOOK_UPDATE:
@@ -236,6 +266,7 @@ static int sqlite_write(
 		rc = transact(s, requests, n, &words);
 		if (rc != 0)
 			take_back(s);
+		end_erasing(s, rc == 0);
 	}
 	if (sq_is_doubtful(rc))
 		sq_conn_doubt(&s->conn);
@@ -245,8 +276,12 @@ static int sqlite_write(
 	}
 	sq_hooks_done(&s->hooks, true);
 	rules_batch_done(requests, n);
-	if (s->wal_pages >= s->checkpoint_at)
+	if (s->must_wipe) {
+		CH_CRASH_POINT(erase_committed);
+		wipe_log(s);
+	} else if (s->wal_pages >= s->checkpoint_at) {
 		checkpoint(s);
+	}
 	return 0;
 }
 
@@ -328,7 +363,10 @@ static int open_file(struct store_sqlite *s, struct ch_err *err)
 	if (rc != 0)
 		return rc;
 	sqlite3_wal_hook(s->conn.db, on_wal, s);
-	return load(s, err);
+	rc = load(s, err);
+	if (rc == 0)
+		wipe_log(s); /* a crash may have come between an erasing and this */
+	return rc;
 }
 
 int store_sqlite_open(const char *path, const struct store_conf *conf, struct store **ret, struct ch_err *err)

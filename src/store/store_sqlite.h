@@ -2,7 +2,7 @@
  *
  * Role:      store_sqlite.c opens, commits and closes; _file.c locks and migrates; _conn.c knows the
  *            statements; _hooks.c keeps the webhooks in memory; _put.c, _webhooks.c, _attempts.c,
- *            _resend.c, _replays.c, _accounts.c, _purge.c and _audit.c serve the writes; _read.c,
+ *            _resend.c, _erase.c, _replays.c, _accounts.c, _purge.c and _audit.c serve the writes; _read.c,
  *            _deliveries.c, _probe.c, _list.c and _feed.c the reads.
  * Ownership: struct store_sqlite owns the lock, the writer's connection and the webhooks in memory. A
  *            reader owns its connection. Statements live as long as their connection.
@@ -20,6 +20,8 @@
 #include "base/map.h"
 #include "store/rules.h"
 #include "store/store.h"
+
+#define SQ_BUSY_MS 1000 /* what a connection waits for another one's lock */
 
 enum sq_stmt {
 	SQ_BEGIN,
@@ -103,6 +105,12 @@ enum sq_stmt {
 	SQ_LIST_KEPT,
 	SQ_LIST_CALL,
 	SQ_CALL_SPANS,
+	SQ_ERASE_LATEST,
+	SQ_ERASE_SPANS,
+	SQ_ERASE_DELIVERIES,
+	SQ_ERASE_CANCEL,
+	SQ_ERASE_ANSWER,
+	SQ_ERASE_BODIES,
 	SQ_STMT_COUNT
 };
 
@@ -185,6 +193,8 @@ struct store_sqlite {
 	int wal_pages; /* after the last commit */
 	int wal_copied; /* of those, into the database */
 	int checkpoint_at; /* wal_pages that make a commit pay for a checkpoint */
+	bool is_erasing; /* this transaction overwrites what it frees */
+	bool must_wipe; /* the log may hold what was erased */
 };
 
 struct sq_reader {
@@ -226,6 +236,7 @@ bool sq_is_sane(int64_t v); /* 0..2^53, as every number that this program counts
 bool sq_id(struct sq_conn *c, enum sq_stmt which, int at, struct id *ret); /* false: no id */
 bool sq_enum(struct sq_conn *c, enum sq_stmt which, int at, int count, int *ret); /* false: none of them */
 int sq_text(struct sq_conn *c, enum sq_stmt which, int at, char **ret) CH_MUST_USE; /* a copy, or NULL */
+bool sq_is_erased(struct sq_conn *c, enum sq_stmt which, int at); /* a call's body, that is */
 int sq_body(struct sq_conn *c, enum sq_stmt which, int at, struct ch_bytes **ret,
 		struct ch_err *err) CH_MUST_USE; /* a copy */
 
@@ -260,6 +271,7 @@ void sq_hooks_done(struct sq_hooks *h, bool is_committed);
 
 /* The writes. */
 int sq_put(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_erase(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_webhook_create(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_webhook_update(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_webhook_delete(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;

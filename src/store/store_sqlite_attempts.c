@@ -124,6 +124,7 @@ static int read_found(struct sq_conn *c, struct found *ret, struct ch_err *err)
 	f.row.state = (enum delivery_state)state;
 	f.row.was_delivered = state == DELIVERY_DELIVERED || sq_int(c, SQ_DELIVERY_FIND, 8) != 0;
 	f.row.reason = f.reason;
+	f.row.is_erased = sq_int(c, SQ_DELIVERY_FIND, 9) != 0;
 	f.last_attempt = sq_int(c, SQ_DELIVERY_FIND, 4);
 	set_times(&f.row, sq_int(c, SQ_DELIVERY_FIND, 5));
 	*ret = f;
@@ -239,6 +240,8 @@ static int later_try(struct store_sqlite *s, struct sq_hook *hook, struct store_
 	if (rc != 0 || p.is_written)
 		return rc;
 	rules_attempt_apply(q, &row);
+	if (row.is_erased)
+		rules_attempt_strip(&q->in.attempt);
 	note(s, hook, q);
 	q->out.state = row.state;
 	if (p.after == 0)

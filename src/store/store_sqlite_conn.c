@@ -159,7 +159,7 @@ int sq_conn_open(const char *path, bool is_writer, struct sq_conn *ret, struct c
 	if (rc != SQLITE_OK) {
 		rc = sq_fail(&c, rc, "open the database", err);
 	} else {
-		sqlite3_busy_timeout(c.db, 1000);
+		sqlite3_busy_timeout(c.db, SQ_BUSY_MS);
 		rc = sq_exec_text(&c, is_writer ? writer_settings : reader_settings, "set up the database",
 				err);
 	}
@@ -322,6 +322,13 @@ int sq_text(struct sq_conn *c, enum sq_stmt which, int at, char **ret)
 		return CH_ENOMEM;
 	*ret = copy;
 	return 0;
+}
+
+/* SQLite gives no pointer to bytes that are none, so that the type has to tell. */
+bool sq_is_erased(struct sq_conn *c, enum sq_stmt which, int at)
+{
+	return sqlite3_column_type(c->stmts[which], at) == SQLITE_BLOB &&
+	       sqlite3_column_bytes(c->stmts[which], at) == 0;
 }
 
 int sq_body(struct sq_conn *c, enum sq_stmt which, int at, struct ch_bytes **ret, struct ch_err *err)

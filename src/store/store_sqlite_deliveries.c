@@ -34,6 +34,7 @@ static int read_columns(struct sq_conn *c, struct delivery *d)
 	d->call_status = (enum call_status)status;
 	d->state = (enum delivery_state)state;
 	d->was_delivered = d->state == DELIVERY_DELIVERED || sq_int(c, SQ_DELIVERY_ROW, 15) != 0;
+	d->is_erased = sq_int(c, SQ_DELIVERY_ROW, 16) != 0;
 	d->created_ms = sq_int(c, SQ_DELIVERY_ROW, 9);
 	if (d->state == DELIVERY_PENDING)
 		d->due_ms = sq_int(c, SQ_DELIVERY_ROW, 10);

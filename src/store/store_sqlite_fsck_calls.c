@@ -14,7 +14,8 @@ struct version {
 	bool has_agent;
 	bool is_leaving; /* its account is deleted: what it hangs together with may be removed already */
 	const char *body; /* the statement's */
-	size_t body_len;
+	size_t body_len; /* 0 of a blob: erased */
+	bool is_blob;
 	char where[FSCK_WHERE_MAX];
 };
 
@@ -39,6 +40,7 @@ static bool read_version(struct fsck *f, struct version *v)
 			.last = fsck_int(f, FSCK_VERSIONS, 8),
 			.has_span = !fsck_is_null(f, FSCK_VERSIONS, 7),
 			.is_leaving = fsck_int(f, FSCK_VERSIONS, 11) != 0,
+			.is_blob = sqlite3_column_type(st, 9) == SQLITE_BLOB,
 			.body = sqlite3_column_blob(st, 9),
 			.body_len = (size_t)sqlite3_column_bytes(st, 9),
 	};
@@ -52,12 +54,19 @@ static bool read_version(struct fsck *f, struct version *v)
 	return true;
 }
 
+static bool is_erased(const struct version *v)
+{
+	return v->is_blob && v->body_len == 0;
+}
+
 /* The codec that accepted the record must take it again and give the very same bytes. */
 static void check_body(struct fsck *f, const struct version *v)
 {
 	struct problems problems;
 	struct call_facts facts;
 
+	if (is_erased(v))
+		return;
 	problems_init(&problems);
 	if (v->body == NULL || call_codec_run(f->codec, v->body, v->body_len, &v->call, 0, &f->body, &facts,
 					       &problems) != 0)
@@ -113,7 +122,12 @@ static int check_before(struct fsck *f, const struct version *v)
 		fsck_finding(f, v->where, "it was stored before the version before it");
 	if (fsck_int(f, FSCK_VERSION_BEFORE, 1) != CALL_IN_PROGRESS && v->status == CALL_IN_PROGRESS)
 		fsck_finding(f, v->where, "the call was final and is live again");
-	if (!same_created(v, sqlite3_column_blob(st, 2), (size_t)sqlite3_column_bytes(st, 2)))
+	size_t before_len = (size_t)sqlite3_column_bytes(st, 2);
+	if (before_len == 0 && !is_erased(v))
+		fsck_finding(f, v->where, "the call was erased before it and has a record again");
+	else if (before_len > 0 && v->body_len == 0)
+		fsck_finding(f, v->where, "it is erased, and the version before it is not");
+	else if (before_len > 0 && !same_created(v, sqlite3_column_blob(st, 2), before_len))
 		fsck_finding(f, v->where, "its \"created\" is not the one of the version before it");
 	fsck_reset(f, FSCK_VERSION_BEFORE);
 	return 0;

@@ -19,7 +19,8 @@ enum {
 	COL_ACCOUNT,
 	COL_STATUS,
 	COL_FIRST,
-	COL_LAST
+	COL_LAST,
+	COL_ERASED
 };
 
 /* A delivery as its row says it. */
@@ -92,6 +93,8 @@ static void check_call(struct fsck *f, const struct row *r, int64_t account)
 	if (fsck_is_null(f, FSCK_DELIVERIES, COL_FIRST) || r->key < column(f, COL_FIRST) ||
 			r->key > column(f, COL_LAST))
 		fsck_finding(f, r->where, "its call does not know of it");
+	if (column(f, COL_ERASED) != 0 && (r->state == DELIVERY_PENDING || r->state == DELIVERY_PARKED))
+		fsck_finding(f, r->where, "it is %s, but its call is erased", delivery_state_name(r->state));
 }
 
 static void check_round(struct fsck *f, const struct row *r)

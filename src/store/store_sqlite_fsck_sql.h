@@ -49,7 +49,8 @@ static const char *const fsck_sqls[FSCK_STMT_COUNT] = {
 		[FSCK_DELIVERIES] = "SELECT d.key, d.id, d.state, d.tries, d.attempts, d.last_attempt, "
 				    "d.created_ms, d.at_ms, d.reason, d.round, d.delivered_before, v.seq, "
 				    "v.account, "
-				    "v.status, v.first_delivery, v.last_delivery FROM delivery d "
+				    "v.status, v.first_delivery, v.last_delivery, length(v.body) = 0 FROM "
+				    "delivery d "
 				    "LEFT JOIN call_version v ON v.seq = d.call "
 				    "WHERE d.webhook = ?1 ORDER BY d.key",
 		[FSCK_ATTEMPT] =

@@ -188,15 +188,19 @@ static int read_latest(struct store_sqlite *s, const struct store_call_put *put,
 	if (!sq_enum(c, SQ_CALL_LATEST, 2, CALL_STATUS_COUNT, &status) ||
 			!sq_is_sane(sq_int(c, SQ_CALL_LATEST, 1)))
 		rc = sq_damaged("a call has no status or version", err);
+	else if (sq_is_erased(c, SQ_CALL_LATEST, 3))
+		body = ch_bytes_create("", 0);
 	else
 		rc = sq_body(c, SQ_CALL_LATEST, 3, &body, err);
-	if (rc == 0 && (body == NULL || !is_whole(body)))
+	if (rc == 0 && body == NULL)
+		rc = sq_no_memory(err);
+	if (rc == 0 && body->len > 0 && !is_whole(body))
 		rc = sq_damaged("a call's record is cut off", err);
-	if (rc == 0 && body != NULL)
+	if (rc == 0)
 		*ret = (struct rules_stored){
 				.version = sq_int(c, SQ_CALL_LATEST, 1),
 				.status = (enum call_status)status,
-				.created_s = call_body_created(body->data, body->len),
+				.created_s = body->len == 0 ? 0 : call_body_created(body->data, body->len),
 				.body = body->data,
 				.body_len = body->len,
 		};

@@ -17,7 +17,10 @@ int sq_call_get(struct sq_conn *c, struct store_call_get *q, struct ch_err *err)
 	if (!has_row)
 		return ch_err_set(err, CH_ENOENT, "there is no such call");
 	q->out.version = sq_int(c, SQ_CALL_LATEST, 1);
-	rc = sq_body(c, SQ_CALL_LATEST, 3, &q->out.body, err);
+	if (sq_is_erased(c, SQ_CALL_LATEST, 3))
+		rc = ch_err_set(err, CH_EGONE, "%s", rules_erased);
+	else
+		rc = sq_body(c, SQ_CALL_LATEST, 3, &q->out.body, err);
 	sq_reset(c, SQ_CALL_LATEST);
 	return rc;
 }

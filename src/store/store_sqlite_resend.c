@@ -61,6 +61,7 @@ static int resend(struct store_sqlite *s, struct store_request *r, struct sq_hoo
 			.due_ms = d->due_ms,
 			.finished_ms = d->finished_ms,
 			.reason = d->reason,
+			.is_erased = d->is_erased,
 	};
 	int rc;
 

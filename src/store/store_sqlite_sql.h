@@ -60,6 +60,26 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				   "WHERE account = ?1 AND call_id = ?2 AND first_delivery IS NOT NULL",
 				SQ_READER},
 
+		[SQ_ERASE_LATEST] = {"SELECT n, status, agent, length(body) = 0 FROM call_version "
+				     "WHERE account = ?1 AND call_id = ?2 ORDER BY n DESC LIMIT 1",
+				SQ_WRITER},
+		[SQ_ERASE_SPANS] = {"SELECT seq, first_delivery, last_delivery FROM call_version "
+				    "WHERE account = ?1 AND call_id = ?2 AND first_delivery IS NOT NULL",
+				SQ_WRITER},
+		[SQ_ERASE_DELIVERIES] = {"SELECT d.key, d.state, d.last_attempt, d.id, w.id FROM webhook w "
+					 "CROSS JOIN delivery d ON d.webhook = w.number "
+					 "AND d.key BETWEEN ?2 AND ?3 WHERE w.account = ?1 AND d.call = ?4",
+				SQ_WRITER},
+		[SQ_ERASE_CANCEL] = {"UPDATE delivery SET state = ?3, at_ms = ?4, reason = ?5 "
+				     "WHERE webhook = ?1 AND key = ?2",
+				SQ_WRITER},
+		[SQ_ERASE_ANSWER] = {"UPDATE attempt SET answer = NULL, location = NULL "
+				     "WHERE number = ?1 AND delivery = ?2 RETURNING previous, id",
+				SQ_WRITER},
+		[SQ_ERASE_BODIES] = {"UPDATE call_version SET body = zeroblob(0) "
+				     "WHERE account = ?1 AND call_id = ?2",
+				SQ_WRITER},
+
 		[SQ_DELIVERY_INSERT] =
 				{"INSERT INTO delivery (webhook, key, id, call, state, tries, attempts, "
 				 "last_attempt, created_ms, at_ms, reason) "
@@ -72,7 +92,8 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				 "AND round = ?9",
 						SQ_WRITER},
 		[SQ_DELIVERY_FIND] = {"SELECT id, state, tries, attempts, last_attempt, at_ms, reason, "
-				      "round, delivered_before FROM delivery "
+				      "round, delivered_before, (SELECT length(body) = 0 FROM "
+				      "call_version WHERE seq = call) FROM delivery "
 				      "WHERE webhook = ?1 AND key = ?2",
 				SQ_WRITER},
 		[SQ_DELIVERY_SET] = {"UPDATE delivery SET state = ?3, tries = ?4, attempts = ?5, "
@@ -332,7 +353,7 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				{"SELECT d.id, w.account, w.id, c.call_id, c.n, c.status, d.state, d.tries, "
 				 "d.attempts, "
 				 "d.created_ms, d.at_ms, d.reason, d.last_attempt, c.body, d.round, "
-				 "d.delivered_before FROM delivery d "
+				 "d.delivered_before, length(c.body) = 0 FROM delivery d "
 				 "CROSS JOIN webhook w ON w.number = d.webhook "
 				 "CROSS JOIN call_version c ON c.seq = d.call WHERE d.webhook = ?1 AND d.key "
 				 "= ?2",

@@ -120,6 +120,7 @@ int contract_claims(void);
 int contract_lists(void);
 int contract_batches(void);
 int contract_rounds(void);
+int contract_erase(void);
 int contract_releases(void);
 int contract_replays(void);
 int contract_receivers(void);

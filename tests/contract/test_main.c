@@ -19,6 +19,7 @@ int main(void)
 		failed += contract_lists();
 		failed += contract_batches();
 		failed += contract_rounds();
+		failed += contract_erase();
 		failed += contract_releases();
 		failed += contract_replays();
 		failed += contract_receivers();

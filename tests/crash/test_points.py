@@ -29,6 +29,7 @@ SWEEPS = [("sweep_inside", 1), ("sweep_between", 1), ("sweep_inside", 2), ("swee
 # Passings of account_closed, and of what follows: three chunks of cancels, then some of removals.
 ACCOUNTS = [("account_closed", 1), ("sweep_inside", 2), ("purge_inside", 1), ("sweep_between", 4), ("purge_inside", 2),
             ("purge_finished", 1)]
+ERASES = [("erase_inside", 200), ("erase_committed", 410)]  # and what the call is after
 REPLAYS = [("replay_inside", 1), ("replay_between", 1), ("replay_inside", 2), ("replay_between", 2)]
 FIRST_SHAPE_BODY = (
     '{"id":"%s","agentId":"' + AGENT + '","phone":null,"type":"INBOUND","duration":null,"startTime":null,'
@@ -45,7 +46,7 @@ def names_in_header():
 
 def test_every_point_of_the_list_is_crashed_at():
     used = {*OPENING, *FIRST_START, *LATER_START, *CHECKPOINT, *STOP}
-    used |= {name for name, _ in UNDER_LOAD + SWEEPS + ACCOUNTS + REPLAYS}
+    used |= {name for name, _ in UNDER_LOAD + SWEEPS + ACCOUNTS + REPLAYS + ERASES}
     assert used == names_in_header()
 
 
@@ -411,3 +412,37 @@ def test_a_crash_while_a_secret_is_made(make_world, point, is_secured):
     world.stop()
     world.audit()
     assert world.finish()["delivered"] == 60
+
+
+def files_with(world, marker):
+    found = []
+    for end in ("", "-wal", "-shm"):
+        if os.path.exists(world.path + end):
+            with open(world.path + end, "rb") as file:
+                if marker.encode() in file.read():
+                    found.append(end)
+    return found
+
+
+@pytest.mark.parametrize("point, after", ERASES)
+def test_a_crash_while_a_call_is_erased_leaves_it_whole_or_gone(make_world, point, after):
+    world = make_world()
+    assert world.start(point)
+    marker = f"{world.rng.getrandbits(128):032x}"
+    call = some_call(world.rng, summary=marker * 320)
+    path = f"/v1/calls/{call['id']}"
+    client = world.client()
+    assert client.ask("PUT", path, call)[0] == 201
+    with pytest.raises(Died):
+        client.ask("DELETE", path)
+    client.close()
+    world.killed()
+    world.audit()
+    assert files_with(world, marker)
+    assert world.start(), world.service.logged()[-3000:]
+    client = world.client()
+    assert client.ask("GET", path)[0] == after
+    assert bool(files_with(world, marker)) == (after == 200)
+    assert client.ask("DELETE", path)[0] == 204
+    client.close()
+    assert not files_with(world, marker)

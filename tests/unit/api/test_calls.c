@@ -213,7 +213,7 @@ static void what_is_asked_wrongly_is_refused(void **state)
 			fail_msg("case %zu: %d: %s", i, a.status, a.body);
 		assert_problem(&a, cases[i].status);
 		answer_header(&a, "Allow", value, sizeof(value));
-		assert_string_equal(value, a.status == 405 ? "PUT, GET, HEAD" : "");
+		assert_string_equal(value, a.status == 405 ? "PUT, GET, HEAD, DELETE" : "");
 		answer_header(&a, "WWW-Authenticate", value, sizeof(value));
 		assert_int_equal(value[0] != '\0', a.status == 401);
 		answer_fini(&a);

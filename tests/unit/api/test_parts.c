@@ -229,11 +229,11 @@ static void routes_are_found(void **state)
 		bool has_path;
 		const char *allow;
 	} cases[] = {
-			{"PUT", "/v1/calls/abc", "/v1/calls/{id}", true, "PUT, GET, HEAD"},
-			{"GET", "/v1/calls/abc", "/v1/calls/{id}", true, "PUT, GET, HEAD"},
+			{"PUT", "/v1/calls/abc", "/v1/calls/{id}", true, "PUT, GET, HEAD, DELETE"},
+			{"GET", "/v1/calls/abc", "/v1/calls/{id}", true, "PUT, GET, HEAD, DELETE"},
 			{"POST", "/v1/calls/import", "/v1/calls/import", true, "POST"},
 			{"GET", "/v1/calls/import", NULL, true, "POST"},
-			{"POST", "/v1/calls/abc", NULL, true, "PUT, GET, HEAD"},
+			{"POST", "/v1/calls/abc", NULL, true, "PUT, GET, HEAD, DELETE"},
 			{"GET", "/v1/calls/", NULL, false, ""},
 			{"GET", "/v1/calls/a/b", NULL, false, ""},
 			{"GET", "/v1/calls//", NULL, false, ""},

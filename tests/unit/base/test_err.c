@@ -47,7 +47,8 @@ static void test_names(void **state)
 	assert_string_equal(ch_err_name(CH_EVERSION), "CH_EVERSION");
 	assert_string_equal(ch_err_name(CH_EAGAIN), "CH_EAGAIN");
 	assert_string_equal(ch_err_name(CH_EDAMAGED), "CH_EDAMAGED");
-	assert_string_equal(ch_err_name(CH_EDAMAGED - 1), "CH_E?");
+	assert_string_equal(ch_err_name(CH_EGONE), "CH_EGONE");
+	assert_string_equal(ch_err_name(CH_EGONE - 1), "CH_E?");
 	assert_string_equal(ch_err_name(1), "CH_E?");
 }
 

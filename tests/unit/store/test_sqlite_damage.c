@@ -65,7 +65,7 @@ static void write_damaged(struct damage *d, const struct ch_rand *rand)
 static void count(struct damage *d, int rc)
 {
 	assert_true(rc == 0 || rc == CH_EDAMAGED || rc == CH_EIO || rc == CH_ENOENT || rc == CH_ENOMEM ||
-			rc == CH_EEXIST || rc == CH_ECONFLICT);
+			rc == CH_EEXIST || rc == CH_ECONFLICT || rc == CH_EGONE);
 	d->errors += rc == CH_EDAMAGED || rc == CH_EIO;
 }
 
@@ -128,6 +128,13 @@ static void write_some(struct damage *d)
 		ask_attempt(&d->bed, &r, &d->made[i], 1000 + i, DELIVERY_DELIVERED);
 		write_one(d, &r);
 		ask_resend(&d->bed, &r, &d->made[i].id);
+		write_one(d, &r);
+	}
+	for (unsigned i = 0; i < CALLS; i += 2) {
+		store_request_init(&r, STORE_CALL_ERASE, NULL, NULL);
+		r.u.call_erase.in.account = ACCOUNT;
+		r.u.call_erase.in.id = id_of('c', i + 1);
+		r.u.call_erase.in.now_ms = NOW_MS;
 		write_one(d, &r);
 	}
 	ask_delete(&d->bed, &r, 1);
