@@ -139,7 +139,7 @@ static void note_credential(void *ctx, const char *name, const char *value)
 }
 
 /* After this the caller is known, so every answer says what is left. */
-static bool check_rate(struct api_request *r)
+bool api_take_quota(struct api_request *r)
 {
 	if (r->caller.is_operator)
 		return true;
@@ -190,6 +190,13 @@ static const char *refusal_of_session(const struct api_request *r)
 	return NULL;
 }
 
+/* A session of few scopes may read who it is and sign out, and no more. */
+static bool changes_account(const struct api_request *r)
+{
+	return strcmp(r->route->method, "GET") != 0 && strcmp(r->route->pattern, "/v1/session") != 0 &&
+	       !scope_allows(r->caller.scopes, SCOPE_INTEGRATIONS_WRITE);
+}
+
 /* Why a caller of this kind may not; NULL: it may. */
 static const char *refusal_of(const struct api_request *r)
 {
@@ -204,6 +211,8 @@ static const char *refusal_of(const struct api_request *r)
 	case ROUTE_ACCOUNT:
 		return NULL;
 	case ROUTE_OWNER:
+		if (how == AUTH_SESSION && changes_account(r))
+			return "this needs the scope integrations:write";
 		return how == AUTH_TOKEN ? "this is not for bearer tokens: send an API key" : NULL;
 	case ROUTE_MINT:
 		if (how == AUTH_SESSION)
@@ -228,7 +237,7 @@ static bool check_caller(struct api_request *r)
 		api_problem(r, status, "%s", detail);
 		return false;
 	}
-	if (!check_rate(r))
+	if (!api_take_quota(r))
 		return false;
 	const char *refusal = refusal_of(r);
 	if (refusal) {

@@ -102,6 +102,10 @@ bool api_no_members(struct api_request *r);
 /* The member `key` of the body is none that this call knows. */
 void api_unknown_member(struct problems *problems, const char *key);
 
+/* Counts the request against its caller's account; the route's caller is known. False: it has replied, with
+ * 429. */
+bool api_take_quota(struct api_request *r);
+
 /* ---- answering: each ends the request ---- */
 
 #define API_HEADERS_MAX 8

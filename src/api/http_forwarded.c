@@ -76,3 +76,30 @@ void http_client_address(const struct http_exchange *x, char out[ADDRESS_TEXT_MA
 	}
 	address_format(&client, out);
 }
+
+/* The last of the values: the proxy nearest to us wrote it. */
+static bool says_https(const char *list)
+{
+	const char *last = strrchr(list, ',');
+
+	last = last ? last + 1 : list;
+	last += strspn(last, " \t");
+	return strncasecmp(last, "https", 5) == 0 && last[5 + strspn(last + 5, " \t")] == '\0';
+}
+
+bool http_is_https(const struct http_exchange *x)
+{
+	const struct http_conn *c = x->conn;
+	const struct http_server_conf *conf = &c->server->conf;
+	const char *base = c->in.data + c->in_at;
+	struct address peer;
+	bool is_https = conf->tls != NULL;
+
+	if (c->state == CONN_CLOSED || conf->trusted_count == 0 ||
+			address_parse(c->peer, strlen(c->peer), &peer) != 0 || !is_trusted(conf, &peer))
+		return is_https;
+	for (size_t i = 0; i < x->head.field_count; i++)
+		if (strcasecmp(base + x->head.fields[i].name, "X-Forwarded-Proto") == 0)
+			is_https = says_https(base + x->head.fields[i].value);
+	return is_https;
+}

@@ -47,7 +47,7 @@ struct http_server_conf {
 	int connections_max; /* 0: 4096. Beyond it the longest idle one makes room, or it is a 503; out of
 				descriptors too, or accepting pauses */
 	struct http_tls *tls; /* HTTPS, with this certificate; must outlive the server; NULL: plain HTTP */
-	/* Proxies whose X-Forwarded-For is believed; borrowed. */
+	/* Proxies whose X-Forwarded-For and -Proto are believed; borrowed. */
 	const struct network *trusted;
 	size_t trusted_count;
 	struct ch_log *log; /* NULL: silent */
@@ -93,6 +93,9 @@ const char *http_body(const struct http_exchange *x,
 const char *http_peer(const struct http_exchange *x); /* address as text */
 /* The same, or, behind trusted proxies, whom they name: the nearest address that is none of theirs. */
 void http_client_address(const struct http_exchange *x, char out[ADDRESS_TEXT_MAX]);
+/* It came encrypted, or the trusted proxy says in X-Forwarded-Proto that it did. Ask before the first wait.
+ */
+bool http_is_https(const struct http_exchange *x);
 
 bool http_is_head(const struct http_exchange *x); /* no body will be sent */
 bool http_has_body(const struct http_exchange *x); /* it was framed as one, be it empty */

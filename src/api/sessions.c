@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/api_core.h"
@@ -16,6 +17,13 @@
 #define LINK_MIN_S 30
 #define LINK_MAX_S 86400
 #define LINK_SCOPES (SCOPE_CALLS_READ | SCOPE_INTEGRATIONS_READ | SCOPE_INTEGRATIONS_WRITE)
+
+/* What is asked for, kept while the store is asked. */
+struct entry {
+	struct token token;
+	bool is_https; /* how the browser sees us */
+	char host[256];
+};
 
 static int64_t now_s(const struct api_request *r)
 {
@@ -100,7 +108,7 @@ static void put_session(struct json_out *o, const struct token *t)
 	json_out_close(o, '}');
 }
 
-static void reply_session(struct api_request *r, const struct token *t)
+static void reply_session(struct api_request *r, const struct token *t, bool is_https)
 {
 	struct ch_buf cookie, out;
 	struct json_out o = {.buf = &out};
@@ -110,8 +118,8 @@ static void reply_session(struct api_request *r, const struct token *t)
 	ch_buf_init(&out, API_JSON_MAX);
 	ch_buf_adds(&cookie, AUTH_COOKIE "=");
 	int rc = token_write(r->api->auth.token_key, t, &cookie);
-	ch_buf_addf(&cookie, "; Path=/; HttpOnly; SameSite=Strict; Max-Age=%" PRId64,
-			t->expires_s - now_s(r));
+	ch_buf_addf(&cookie, "; Path=/; HttpOnly; SameSite=Strict; Max-Age=%" PRId64 "%s",
+			t->expires_s - now_s(r), is_https ? "; Secure" : "");
 	put_session(&o, t);
 	if (rc != 0 || cookie.err)
 		out.err = CH_ENOMEM;
@@ -134,14 +142,17 @@ static void sign_in_with_key(struct api_request *r)
 		api_problem(r, status, "%s", detail);
 		return;
 	}
+	r->caller.how = AUTH_SESSION;
+	if (!api_take_quota(r))
+		return;
 	struct token t = token_for(r, r->caller.account, TOKEN_SESSION, SESSION_S);
 	memcpy(t.kid, r->caller.kid, sizeof(t.kid));
 	t.scopes = SCOPE_ALL;
 	t.permits = PERMIT_ALL;
-	reply_session(r, &t);
+	reply_session(r, &t, http_is_https(r->x));
 }
 
-static void free_token(void *state)
+static void free_entry(void *state)
 {
 	ch_free(state);
 }
@@ -154,7 +165,8 @@ static void refuse_link(struct api_request *r)
 static void link_spent(struct store_request *s)
 {
 	struct api_request *r = api_request_of(s);
-	const struct token *link = r->state;
+	const struct entry *entry = r->state;
+	const struct token *link = &entry->token;
 
 	if (s->result == CH_EEXIST) {
 		refuse_link(r);
@@ -168,19 +180,20 @@ static void link_spent(struct store_request *s)
 	memcpy(t.kid, link->kid, sizeof(t.kid));
 	t.scopes = link->scopes;
 	t.permits = link->permits;
-	reply_session(r, &t);
+	reply_session(r, &t, entry->is_https);
 }
 
 /* Spent before the session is given: of two who come with it, one gets in. */
 static void sign_in_with_link(struct api_request *r, const char *text)
 {
-	struct token *link = ch_calloc(1, sizeof(*link));
+	struct entry *entry = ch_calloc(1, sizeof(*entry));
+	struct token *link = entry ? &entry->token : NULL;
 	const char *words = NULL;
 	int rc = CH_ENOMEM;
 
-	r->state = link;
-	r->state_fini = free_token;
-	if (link)
+	r->state = entry;
+	r->state_fini = free_entry;
+	if (entry)
 		rc = token_read(r->api->auth.token_key, text, TOKEN_LINK, now_s(r), link);
 	if (rc == CH_ENOMEM) {
 		api_out_of_memory(r);
@@ -192,6 +205,7 @@ static void sign_in_with_link(struct api_request *r, const char *text)
 		refuse_link(r);
 		return;
 	}
+	entry->is_https = http_is_https(r->x);
 	memcpy(r->caller.words, "portal link", sizeof("portal link"));
 	api_begin_store(r, STORE_SPEND);
 	r->store.u.spend.in.id = link->id;
@@ -269,8 +283,7 @@ void sessions_delete(struct api_request *r)
 static void reply_link(struct store_request *s)
 {
 	struct api_request *r = api_request_of(s);
-	const struct token *t = r->state;
-	const char *host = http_header_get(r->x, "Host");
+	const struct entry *entry = r->state;
 	struct ch_buf url, out;
 	struct json_out o = {.buf = &out};
 
@@ -280,11 +293,11 @@ static void reply_link(struct store_request *s)
 	}
 	ch_buf_init(&url, TOKEN_TEXT_MAX + 1024);
 	ch_buf_init(&out, API_JSON_MAX);
-	ch_buf_addf(&url, "http://%s/#link=", host ? host : "localhost");
-	int rc = token_write(r->api->auth.token_key, t, &url);
+	ch_buf_addf(&url, "http%s://%s/#link=", entry->is_https ? "s" : "", entry->host);
+	int rc = token_write(r->api->auth.token_key, &entry->token, &url);
 	json_out_open(&o, NULL, '{');
 	json_out_text(&o, "url", ch_buf_text(&url));
-	json_out_time(&o, "expires", t->expires_s * 1000);
+	json_out_time(&o, "expires", entry->token.expires_s * 1000);
 	json_out_close(&o, '}');
 	if (rc != 0 || url.err)
 		out.err = CH_ENOMEM;
@@ -323,18 +336,22 @@ static void read_link(const json_t *json, struct token *t, int64_t *ret_lasts_s,
 
 static void make_link(struct api_request *r, const struct account *a, struct token *asked, int64_t lasts_s)
 {
-	struct token *t = ch_calloc(1, sizeof(*t));
+	struct entry *entry = ch_calloc(1, sizeof(*entry));
+	const char *host = http_header_get(r->x, "Host");
 
-	if (!t) {
+	if (!entry) {
 		api_out_of_memory(r);
 		return;
 	}
+	struct token *t = &entry->token;
 	*t = token_for(r, a, TOKEN_LINK, lasts_s);
 	memcpy(t->kid, r->caller.kid, sizeof(t->kid));
 	t->scopes = asked->scopes;
 	t->permits = asked->permits;
-	r->state = t;
-	r->state_fini = free_token;
+	entry->is_https = http_is_https(r->x);
+	snprintf(entry->host, sizeof(entry->host), "%s", host ? host : "localhost");
+	r->state = entry;
+	r->state_fini = free_entry;
 	api_begin_store(r, STORE_AUDIT_ADD);
 	api_audit(r, "account.portal_link", NULL);
 	api_audit_target(r, a->id);

@@ -254,3 +254,43 @@ def test_the_log_says_how_one_came_in(service):
         ("webhook.create", "session of portal link"), ("session.open", "portal link")]
     operators = service.request("GET", "/v1/audit?log=installation", headers=BEARER, key=None).json()["content"]
     assert operators[0]["action"] == "account.portal_link" and operators[0]["objectId"] == "default"
+
+
+@pytest.mark.parametrize("forwarded, is_https", [("https", True), ("http, https", True), ("HTTPS", True), ("http", False),
+                                                 ("https, http", False), ("httpsx", False), (None, False)])
+def test_behind_a_trusted_proxy_cookie_and_link_are_as_the_browser_sees_us(make_service, forwarded, is_https):
+    service = make_service("--dev", "--trusted-proxy", "127.0.0.0/8").start()
+    headers = {"X-Forwarded-Proto": forwarded} if forwarded else {}
+    opened = service.request("POST", "/v1/session", headers=headers)
+    assert ("; Secure" in opened.headers["set-cookie"]) == is_https
+    made = service.request("POST", "/v1/accounts/default/portal-link", {}, {**BEARER, **headers}, key=None).json()
+    assert made["url"].startswith(f"http{'s' if is_https else ''}://127.0.0.1:{service.port}/#link=")
+    by_link = service.request("POST", "/v1/session", {"link": made["url"].split("=", 1)[1]}, headers, key=None)
+    assert ("; Secure" in by_link.headers["set-cookie"]) == is_https
+
+
+def test_a_stranger_does_not_say_what_is_encrypted(make_service):
+    service = make_service("--dev").start()
+    opened = service.request("POST", "/v1/session", headers={"X-Forwarded-Proto": "https"})
+    assert opened.status == 201 and "Secure" not in opened.headers["set-cookie"]
+
+
+def test_a_session_without_the_scope_changes_nothing_of_the_account(service):
+    opened = sign_in(service, key=None, link=link(service, scopes=["calls:read"], permit=["rotate"]))
+    cookie = cookie_of(opened)
+    assert with_cookie(service, "GET", "/v1/account", cookie).status == 200
+    patched = service.request("PATCH", "/v1/account", {"eventsUrl": "https://evil.example/"},
+                              {"Cookie": cookie, **OWN}, key=None)
+    assert patched.status == 403
+    assert with_cookie(service, "POST", "/v1/account/keys/primary/rotate", cookie, **OWN).status == 403
+    assert service.request("GET", "/v1/account").json()["eventsUrl"] is None
+    assert with_cookie(service, "DELETE", "/v1/session", cookie, **OWN).status == 204
+
+
+def test_signing_in_counts_as_the_page(make_service):
+    service = make_service("--dev", "--rate-limit", "3/3600").start()
+    answers = [sign_in(service) for _ in range(4)]
+    assert [a.status for a in answers] == [201, 201, 201, 429]
+    assert answers[0].headers["x-ratelimit-remaining"] == "2" and answers[3].headers["retry-after"]
+    # The programs' bucket is another.
+    assert service.request("GET", "/v1/webhooks").headers["x-ratelimit-remaining"] == "2"

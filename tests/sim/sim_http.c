@@ -62,6 +62,11 @@ void http_client_address(const struct http_exchange *x, char out[ADDRESS_TEXT_MA
 	snprintf(out, ADDRESS_TEXT_MAX, "%s", http_peer(x));
 }
 
+bool http_is_https(const struct http_exchange *x)
+{
+	return false;
+}
+
 bool http_is_head(const struct http_exchange *x)
 {
 	return false;
