@@ -12,6 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def load_e2e():
     """The Service of the end-to-end tests; under another name, because this file is a conftest too."""
     path = os.path.join(os.path.dirname(HERE), "e2e", "conftest.py")
+    sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "e2e"))  # what it imports
     spec = importlib.util.spec_from_file_location("e2e", path)
     sys.modules["e2e"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules["e2e"])
