@@ -68,7 +68,9 @@ say "The customer's receiver got:"
 cat "$state/listen.out"
 
 cat <<TEXT
-Still running; try it from another terminal:
+Still running. The settings page: http://$api/ - sign in with the key
+  $key
+or try it from another terminal:
   export CALLHOOK_API_KEY=$key
   curl -H "X-Api-Key: \$CALLHOOK_API_KEY" http://$api/v1/calls/$call_id
   curl -H "X-Api-Key: \$CALLHOOK_API_KEY" http://$api/v1/deliveries

@@ -53,6 +53,7 @@ export const en = {
 	"page.of": "Page {page} of {pages}, {total} in all",
 	"error.offline": "The service can't be reached. Nothing was lost; try again in a moment.",
 	"error.limit": "Too many requests. Try again in {seconds} s.",
+	"error.absent": "This version of the service does not offer this yet.",
 	"error.forbidden": "Your session may not do this.",
 	"confirm.type": "Type “{phrase}” to confirm",
 	webhook: "Webhook",

@@ -55,6 +55,7 @@ export const fr: Words = {
 	"page.of": "Page {page} sur {pages}, {total} au total",
 	"error.offline": "Le service est injoignable. Rien n’est perdu ; réessayez dans un instant.",
 	"error.limit": "Trop de requêtes. Réessayez dans {seconds} s.",
+	"error.absent": "Cette version du service ne le propose pas encore.",
 	"error.forbidden": "Votre session ne le permet pas.",
 	"confirm.type": "Saisissez « {phrase} » pour confirmer",
 	webhook: "Webhook",

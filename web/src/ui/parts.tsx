@@ -46,10 +46,16 @@ export function Notice(props: {
 	);
 }
 
+/** The service has no such route, in contrast to a thing that is not there. */
+function isAbsent(e: ApiError): boolean {
+	return e.status === 405 || (e.status === 404 && e.problem?.detail === "there is nothing at this path");
+}
+
 /** What went wrong, in words: the service's own where it gave some. */
 export function errorText(e: ApiError): string {
 	if (e.status === 0) return say("error.offline");
 	if (e.status === 429) return say("error.limit", { seconds: e.retryAfterSeconds ?? 15 });
+	if (isAbsent(e)) return say("error.absent");
 	if (e.status === 403) return e.problem?.detail ?? say("error.forbidden");
 	return e.message;
 }
