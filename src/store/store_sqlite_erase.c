@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/crash_point.h"
 #include "store/store_sqlite.h"
 
@@ -41,6 +42,7 @@ static int cancel(struct store_sqlite *s, const struct store_call_erase *q, stru
 	struct rules_row row = {.state = from};
 	int rc;
 
+	CH_ASSERT(hook);
 	rules_erase_apply(q->in.now_ms, &row);
 	sq_bind_int(c, SQ_ERASE_CANCEL, 1, hook->number);
 	sq_bind_int(c, SQ_ERASE_CANCEL, 2, key);

@@ -194,6 +194,7 @@ static int read_latest(struct store_sqlite *s, const struct store_call_put *put,
 		rc = sq_body(c, SQ_CALL_LATEST, 3, &body, err);
 	if (rc == 0 && body == NULL)
 		rc = sq_no_memory(err);
+	CH_ASSERT(rc != 0 || body);
 	if (rc == 0 && body->len > 0 && !is_whole(body))
 		rc = sq_damaged("a call's record is cut off", err);
 	if (rc == 0)
