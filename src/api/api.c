@@ -168,33 +168,13 @@ static bool is_same_origin(const struct http_exchange *x)
 	return authority && host && strcasecmp(authority + 3, host) == 0;
 }
 
-/* What the route needs beyond its scope. */
-static permit_set permit_of(const struct route *route)
-{
-	if (strstr(route->pattern, "/rotate"))
-		return PERMIT_ROTATE;
-	if (strstr(route->pattern, "/reveal"))
-		return PERMIT_REVEAL;
-	bool erases = strcmp(route->method, "DELETE") == 0 && strcmp(route->pattern, "/v1/calls/{id}") == 0;
-	return erases ? PERMIT_ERASE : PERMIT_NONE;
-}
-
 static const char *refusal_of_session(const struct api_request *r)
 {
-	permit_set permit = permit_of(r->route);
-
-	if ((r->caller.permits & permit) != permit)
+	if ((r->caller.permits & r->route->permit) != r->route->permit)
 		return "the link that opened this session does not permit it";
 	if (strcmp(r->route->method, "GET") != 0 && !is_same_origin(r->x))
 		return "with a session, changes come from the page's own origin only";
 	return NULL;
-}
-
-/* A session of few scopes may read who it is and sign out, and no more. */
-static bool changes_account(const struct api_request *r)
-{
-	return strcmp(r->route->method, "GET") != 0 && strcmp(r->route->pattern, "/v1/session") != 0 &&
-	       !scope_allows(r->caller.scopes, SCOPE_INTEGRATIONS_WRITE);
 }
 
 /* Why a caller of this kind may not; NULL: it may. */
@@ -211,8 +191,6 @@ static const char *refusal_of(const struct api_request *r)
 	case ROUTE_ACCOUNT:
 		return NULL;
 	case ROUTE_OWNER:
-		if (how == AUTH_SESSION && changes_account(r))
-			return "this needs the scope integrations:write";
 		return how == AUTH_TOKEN ? "this is not for bearer tokens: send an API key" : NULL;
 	case ROUTE_MINT:
 		if (how == AUTH_SESSION)

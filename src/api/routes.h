@@ -19,7 +19,7 @@ enum route_caller {
 	ROUTE_OPEN, /* anybody */
 	ROUTE_SIGN_IN, /* anybody so far: the handler looks at who it is */
 	ROUTE_ACCOUNT, /* an account's key, or the operator for an account; scope says more */
-	ROUTE_OWNER, /* the same, but for tokens: no scope reaches so far */
+	ROUTE_OWNER, /* the same, but no bearer token, whatever its scopes; scope: of a session */
 	ROUTE_MINT, /* an account's key, or the operator for an account */
 	ROUTE_OPERATOR /* the operator alone; the caller's account means nothing */
 };
@@ -42,6 +42,7 @@ struct route {
 	enum scope scope;
 	enum route_body body;
 	enum route_limit limit;
+	enum permit permit; /* that a session needs beside the scope; all other callers have all */
 	void (*handle)(struct api_request *r);
 };
 

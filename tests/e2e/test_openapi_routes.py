@@ -54,8 +54,12 @@ def test_scopes_and_bodies_are_those_of_the_routes():
         assert (security == []) == (caller == "ROUTE_OPEN"), name
         assert (security == [{"operator": []}]) == (caller == "ROUTE_OPERATOR"), name
         bearer = [one["bearer"] for one in security if "bearer" in one]
-        if scope in SCOPES:
-            assert bearer == [[SCOPES[scope]]], name
+        session = [one["session"] for one in security if "session" in one]
+        scopes = [[SCOPES[scope]]] if scope in SCOPES else [[]]
+        if caller == "ROUTE_ACCOUNT":
+            assert bearer == session == scopes, name
+        elif caller == "ROUTE_OWNER":
+            assert bearer == [] and session == scopes, name
         else:
             assert bearer == [], name
         request = operations[name].get("requestBody", {})
