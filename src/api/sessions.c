@@ -3,19 +3,16 @@
 #include <string.h>
 
 #include "api/api_core.h"
+#include "api/grants.h"
 #include "api/handlers.h"
-#include "api/token.h"
 #include "base/alloc.h"
-#include "model/json_load.h"
 
 /* The page's sessions, and the links that open it. */
 
 #define COOKIE_MAX (TOKEN_TEXT_MAX + 128)
 #define SESSION_S (12 * 3600)
 #define LINK_SESSION_S (4 * 3600) /* a session that a link opened */
-#define LINK_S 300
-#define LINK_MIN_S 30
-#define LINK_MAX_S 86400
+#define LINK_S 300 /* these two when the operator names none */
 #define LINK_SCOPES (SCOPE_CALLS_READ | SCOPE_INTEGRATIONS_READ | SCOPE_INTEGRATIONS_WRITE)
 
 /* What is asked for, kept while the store is asked. */
@@ -42,68 +39,14 @@ static struct token token_for(
 	return t;
 }
 
-/* ---- what is asked for ---- */
-
-static int permit_bit(const char *text)
-{
-	enum permit p;
-	return permit_parse(text, strlen(text), &p) == 0 ? (int)p : 0;
-}
-
-static int scope_bit(const char *text)
-{
-	enum scope s;
-	return scope_parse(text, strlen(text), &s) == 0 ? (int)s : 0;
-}
-
-/* A list of names, each a bit; *ret: all of them. */
-static void read_names(const json_t *list, const char *pointer, int (*bit_of)(const char *text),
-		unsigned *ret, struct problems *problems)
-{
-	unsigned all = 0;
-	size_t i;
-	json_t *one;
-
-	if (!json_is_array(list)) {
-		problems_add(problems, pointer, "must be a list");
-		return;
-	}
-	json_array_foreach(list, i, one)
-	{
-		int bit = json_is_string(one) ? bit_of(json_string_value(one)) : 0;
-		if (bit == 0)
-			problems_add(problems, pointer, "item %zu is none that is known", i);
-		all |= (unsigned)bit;
-	}
-	*ret = all;
-}
-
-static void read_scopes(const json_t *list, const char *pointer, scope_set *ret, struct problems *problems)
-{
-	unsigned all = 0;
-
-	read_names(list, pointer, scope_bit, &all, problems);
-	if (json_is_array(list) && json_array_size(list) == 0)
-		problems_add(problems, pointer, "must name one scope at least");
-	*ret = (scope_set)all;
-}
-
 /* ---- sessions ---- */
 
 static void put_session(struct json_out *o, const struct token *t)
 {
 	json_out_open(o, NULL, '{');
 	json_out_text(o, "accountId", t->account);
-	json_out_open(o, "scopes", '[');
-	for (int bit = 1; bit < SCOPE_ALL + 1; bit <<= 1)
-		if (t->scopes & bit)
-			json_out_text(o, NULL, scope_name((enum scope)bit));
-	json_out_close(o, ']');
-	json_out_open(o, "permit", '[');
-	for (int bit = 1; bit < PERMIT_ALL + 1; bit <<= 1)
-		if (t->permits & bit)
-			json_out_text(o, NULL, permit_name((enum permit)bit));
-	json_out_close(o, ']');
+	grants_write_scopes(o, "scopes", t->scopes);
+	grants_write_permits(o, "permit", t->permits);
 	json_out_time(o, "expires", t->expires_s * 1000);
 	json_out_close(o, '}');
 }
@@ -217,31 +160,16 @@ static void sign_in_with_link(struct api_request *r, const char *text)
 
 void sessions_post(struct api_request *r)
 {
-	struct problems problems;
-	const char *key;
-	json_t *json, *each;
+	json_t *json;
 
 	r->is_secret = true;
 	if (!api_no_query(r) || !api_json_object(r, true, &json))
 		return;
-	const json_t *link = json_object_get(json, "link");
-	problems_init(&problems);
-	json_object_foreach(json, key, each)
-	{
-		if (strcmp(key, "link") != 0)
-			api_unknown_member(&problems, key);
-	}
-	if (link && !json_is_string(link))
-		problems_add(&problems, "/link", "must be a string");
-	if (problems.count > 0) {
-		api_invalid(r, "the body is not valid", &problems);
-	} else {
-		problems_fini(&problems);
-		if (link)
-			sign_in_with_link(r, json_string_value(link));
-		else
-			sign_in_with_key(r);
-	}
+	const char *link = json_string_value(json_object_get(json, "link"));
+	if (link)
+		sign_in_with_link(r, link);
+	else
+		sign_in_with_key(r);
 	json_decref(json);
 }
 
@@ -305,49 +233,20 @@ static void reply_link(struct store_request *s)
 	api_reply_json(r, 201, &out);
 }
 
-static void read_lasts(const json_t *value, int64_t *ret, struct problems *problems)
-{
-	if (!value)
-		return;
-	*ret = json_integer_value(value);
-	if (!json_is_integer(value) || *ret < LINK_MIN_S || *ret > LINK_MAX_S)
-		problems_add(problems, "/expiresIn", "must be a whole number, %d to %d", LINK_MIN_S,
-				LINK_MAX_S);
-}
-
-static void read_link(const json_t *json, struct token *t, int64_t *ret_lasts_s, struct problems *problems)
-{
-	unsigned permits = 0;
-	const char *key;
-	json_t *each;
-
-	json_object_foreach((json_t *)(uintptr_t)json, key, each)
-	{
-		if (strcmp(key, "scopes") != 0 && strcmp(key, "expiresIn") != 0 && strcmp(key, "permit") != 0)
-			api_unknown_member(problems, key);
-	}
-	if (json_object_get(json, "scopes"))
-		read_scopes(json_object_get(json, "scopes"), "/scopes", &t->scopes, problems);
-	if (json_object_get(json, "permit"))
-		read_names(json_object_get(json, "permit"), "/permit", permit_bit, &permits, problems);
-	t->permits = (permit_set)permits;
-	read_lasts(json_object_get(json, "expiresIn"), ret_lasts_s, problems);
-}
-
-static void make_link(struct api_request *r, const struct account *a, struct token *asked, int64_t lasts_s)
+static void make_link(struct api_request *r, const struct account *a, const json_t *asked)
 {
 	struct entry *entry = ch_calloc(1, sizeof(*entry));
+	const json_t *scopes = json_object_get(asked, "scopes"), *lasts = json_object_get(asked, "expiresIn");
 	const char *host = http_header_get(r->x, "Host");
 
 	if (!entry) {
 		api_out_of_memory(r);
 		return;
 	}
-	struct token *t = &entry->token;
-	*t = token_for(r, a, TOKEN_LINK, lasts_s);
-	memcpy(t->kid, r->caller.kid, sizeof(t->kid));
-	t->scopes = asked->scopes;
-	t->permits = asked->permits;
+	entry->token = token_for(r, a, TOKEN_LINK, lasts ? json_integer_value(lasts) : LINK_S);
+	memcpy(entry->token.kid, r->caller.kid, sizeof(entry->token.kid));
+	entry->token.scopes = scopes ? grants_scopes(scopes) : LINK_SCOPES;
+	entry->token.permits = grants_permits(json_object_get(asked, "permit"));
 	entry->is_https = http_is_https(r->x);
 	snprintf(entry->host, sizeof(entry->host), "%s", host ? host : "localhost");
 	r->state = entry;
@@ -361,29 +260,18 @@ static void make_link(struct api_request *r, const struct account *a, struct tok
 void portal_link_post(struct api_request *r)
 {
 	char id[ACCOUNT_ID_MAX + 1] = "";
-	struct token asked = {.scopes = LINK_SCOPES};
-	int64_t lasts_s = LINK_S;
-	struct problems problems;
 	json_t *json;
 
 	r->is_secret = true;
 	if (!api_no_query(r) || !api_json_object(r, true, &json))
 		return;
-	problems_init(&problems);
-	if (json)
-		read_link(json, &asked, &lasts_s, &problems);
-	json_decref(json);
-	if (problems.count > 0) {
-		api_invalid(r, "the link can't be made so", &problems);
-		return;
-	}
-	problems_fini(&problems);
 	if (r->param_len <= ACCOUNT_ID_MAX)
 		memcpy(id, r->param, r->param_len);
 	const struct account *a = accounts_by_id(r->api->accounts, id);
 	if (a)
-		make_link(r, a, &asked, lasts_s);
+		make_link(r, a, json);
 	else
 		api_problem(r, 404, "there is no such account");
 	accounts_unref(&a);
+	json_decref(json);
 }

@@ -2,58 +2,12 @@
 #include <string.h>
 
 #include "api/api_core.h"
+#include "api/grants.h"
 #include "api/handlers.h"
 
 #define LIFE_S 900
-#define SCOPES_MAX 16
 
 /* Short-lived bearer tokens, for programs that should not hold a key or may do less than it. */
-
-static void read_scopes(const json_t *list, scope_set *ret, struct problems *problems)
-{
-	json_t *v;
-	size_t i;
-
-	if (!json_is_array(list) || json_array_size(list) < 1 || json_array_size(list) > SCOPES_MAX) {
-		problems_add(problems, "/scope", "must be a list of 1 to %d scopes", SCOPES_MAX);
-		return;
-	}
-	json_array_foreach(list, i, v)
-	{
-		char pointer[32];
-		enum scope s;
-
-		if (json_is_string(v) && scope_parse(json_string_value(v), json_string_length(v), &s) == 0) {
-			*ret |= (scope_set)s;
-			continue;
-		}
-		snprintf(pointer, sizeof(pointer), "/scope/%zu", i);
-		problems_add(problems, pointer, "is none of the scopes");
-	}
-}
-
-/* False: it has replied. */
-static bool read_body(struct api_request *r, scope_set *ret)
-{
-	struct problems problems;
-	const char *key;
-	json_t *json, *value;
-
-	if (!api_json_object(r, false, &json))
-		return false;
-	problems_init(&problems);
-	json_object_foreach(json, key, value)
-	{
-		if (strcmp(key, "scope") != 0)
-			api_unknown_member(&problems, key);
-	}
-	read_scopes(json_object_get(json, "scope"), ret, &problems);
-	json_decref(json);
-	if (problems.count == 0)
-		return true;
-	api_invalid(r, "the token can't be made", &problems);
-	return false;
-}
 
 void tokens_post(struct api_request *r)
 {
@@ -65,10 +19,13 @@ void tokens_post(struct api_request *r)
 			.expires_s = ch_clock_wall(&r->api->conf.clock).ms / 1000 + LIFE_S};
 	struct ch_buf text, out;
 	struct json_out o = {.buf = &out};
+	json_t *json;
 
 	r->is_secret = true;
-	if (!api_no_query(r) || !read_body(r, &t.scopes))
+	if (!api_no_query(r) || !api_json_object(r, false, &json))
 		return;
+	t.scopes = grants_scopes(json_object_get(json, "scope"));
+	json_decref(json);
 	snprintf(t.account, sizeof(t.account), "%s", account->id);
 	memcpy(t.kid, r->caller.kid, sizeof(t.kid));
 	ch_buf_init(&text, TOKEN_TEXT_MAX);
