@@ -77,6 +77,11 @@ int etag_parse(const char *header, bool takes_weak, struct etag_list *ret)
 	return 0;
 }
 
+bool etag_names(const char *header, const char *etag)
+{
+	return header && (strcmp(header, "*") == 0 || strstr(header, etag) != NULL);
+}
+
 bool etag_has(const struct etag_list *l, const uint8_t sha256[CH_SHA256_BYTES])
 {
 	if (l->is_any)

@@ -26,6 +26,9 @@ struct etag_list {
 void etag_format(const uint8_t sha256[CH_SHA256_BYTES], char out[ETAG_TEXT_MAX]);
 /* takes_weak: W/"x" counts as "x" (If-None-Match); else it can't match (If-Match). */
 int etag_parse(const char *header, bool takes_weak, struct etag_list *ret) CH_MUST_USE;
+/* Of what changes with the program only: does an If-None-Match name its tag, quotes included? header may be
+ * NULL. */
+bool etag_names(const char *header, const char *etag);
 bool etag_has(const struct etag_list *l, const uint8_t sha256[CH_SHA256_BYTES]);
 
 #endif

@@ -1,8 +1,7 @@
 #include "api/openapi.h"
 
-#include <string.h>
-
 #include "api/api_core.h"
+#include "api/etag.h"
 #include "api/handlers.h"
 
 void openapi_get(struct api_request *r)
@@ -10,8 +9,7 @@ void openapi_get(struct api_request *r)
 	/* It changes with the program only, so whoever has it asks whether it is the same. */
 	static const struct http_header headers[] = {
 			{"ETag", openapi_etag}, {"Cache-Control", "public, no-cache"}};
-	const char *known = http_header_get(r->x, "If-None-Match");
-	bool is_known = known && (strcmp(known, "*") == 0 || strstr(known, openapi_etag) != NULL);
+	bool is_known = etag_names(http_header_get(r->x, "If-None-Match"), openapi_etag);
 
 	if (!api_no_query(r))
 		return;

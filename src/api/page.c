@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "api/api_core.h"
+#include "api/etag.h"
 #include "api/handlers.h"
 #include "base/assert.h"
 
@@ -42,8 +43,7 @@ static bool accepts_gzip(const char *list)
 void page_reply(struct api_request *r, const struct page_file *file, const char *cache_control,
 		const char *policy)
 {
-	const char *known = http_header_get(r->x, "If-None-Match");
-	bool is_known = known && (strcmp(known, "*") == 0 || strstr(known, file->etag) != NULL);
+	bool is_known = etag_names(http_header_get(r->x, "If-None-Match"), file->etag);
 	bool is_small = accepts_gzip(http_header_get(r->x, "Accept-Encoding"));
 	struct http_header headers[HEADERS_MAX] = {{"ETag", file->etag}, {"Cache-Control", cache_control},
 			{"Vary", "Accept-Encoding"}, {"X-Content-Type-Options", "nosniff"},
