@@ -11,6 +11,7 @@
 /* A test call: what the webhook's receiver would get, and what it answers. */
 
 #define LASTS_S 360
+#define EXAMPLE_MAX_BYTES 4096
 #define EXAMPLE_AGENT "00000000-0000-4000-8000-000000000000"
 
 struct testing {
@@ -39,35 +40,50 @@ static enum call_status status_of(const struct webhook *w)
 	return (enum call_status)status;
 }
 
-/* A record in the canonical form, as GET /v1/calls/{id} would answer it; its summary says what it is. */
-static struct ch_bytes *example_of(struct api_request *r, const struct webhook *w)
+/* What a platform would hand over; the codec makes of it what GET /v1/calls/{id} would answer. */
+static void write_input(struct api_request *r, const struct webhook *w, int64_t now_s, struct ch_buf *out)
 {
-	int64_t now_s = ch_clock_wall(&r->api->conf.clock).ms / 1000;
 	struct id call = id_gen_next(&r->api->ids);
 	char id[ID_TEXT_LEN + 1], agent[ID_TEXT_LEN + 1] = EXAMPLE_AGENT;
 	char from[TIME_TEXT_LEN + 1] = "", to[TIME_TEXT_LEN + 1] = "";
-	struct ch_buf out;
 
 	id_format(&call, id);
 	if (w->agent_count > 0)
 		id_format(&w->agent_ids[0], agent);
 	time_text_format(now_s - LASTS_S, from);
 	time_text_format(now_s, to);
-	ch_buf_init(&out, API_JSON_MAX);
-	ch_buf_addf(&out,
+	ch_buf_addf(out,
 			"{\"id\":\"%s\",\"agentId\":\"%s\",\"phone\":\"+33612345678\",\"type\":\"INBOUND\","
-			"\"duration\":%d,\"startTime\":\"%s\",\"endTime\":\"%s\",\"anonymous\":false,"
-			"\"status\":\"%s\",",
+			"\"duration\":%d,\"startTime\":\"%s\",\"endTime\":\"%s\",\"status\":\"%s\",",
 			id, agent, LASTS_S, from, to, call_status_name(status_of(w)));
-	ch_buf_adds(&out, "\"extractors\":[{\"name\":\"customer\",\"value\":[{\"name\":\"firstname\","
-			  "\"value\":[\"John\"]},{\"name\":\"lastname\",\"value\":[\"Doe\"]}]}],"
-			  "\"extractorData\":{\"customer\":{\"firstname\":\"John\",\"lastname\":\"Doe\"}},"
-			  "\"classifiers\":[{\"name\":\"Sentiment\",\"value\":\"Positive\",\"type\":"
-			  "\"PRIMARY\"}],"
-			  "\"classifierData\":{\"Sentiment\":\"Positive\"},\"context\":{\"test\":\"true\"},"
-			  "\"recorded\":false,\"summary\":\"A test: no call took place.\",");
-	ch_buf_addf(&out, "\"created\":\"%s\"}", to);
-	struct ch_bytes *body = out.err ? NULL : ch_bytes_create(out.data, out.len);
+	ch_buf_adds(out, "\"extractors\":[{\"name\":\"customer\",\"value\":[{\"name\":\"firstname\","
+			 "\"value\":[\"John\"]},{\"name\":\"lastname\",\"value\":[\"Doe\"]}]}],"
+			 "\"classifiers\":[{\"name\":\"Sentiment\",\"value\":\"Positive\",\"type\":"
+			 "\"PRIMARY\"}],"
+			 "\"context\":{\"test\":\"true\"},\"summary\":\"A test: no call took place.\"}");
+}
+
+/* NULL: no memory. */
+static struct ch_bytes *example_of(struct api_request *r, const struct webhook *w)
+{
+	int64_t now_s = ch_clock_wall(&r->api->conf.clock).ms / 1000;
+	struct ch_bytes *body = NULL;
+	struct problems problems;
+	struct call_facts facts;
+	struct ch_buf in, out;
+	int rc = CH_ENOMEM;
+
+	problems_init(&problems);
+	ch_buf_init(&in, EXAMPLE_MAX_BYTES);
+	ch_buf_init(&out, EXAMPLE_MAX_BYTES);
+	write_input(r, w, now_s, &in);
+	if (!in.err)
+		rc = call_codec_run(r->api->codec, in.data, in.len, NULL, now_s, &out, &facts, &problems);
+	CH_ASSERT(rc == 0 || rc == CH_ENOMEM);
+	if (rc == 0)
+		body = ch_bytes_create(out.data, out.len);
+	problems_fini(&problems);
+	ch_buf_fini(&in);
 	ch_buf_fini(&out);
 	return body;
 }
