@@ -41,15 +41,15 @@ static bool was_taken(const struct attempt *a)
 	return a->outcome == ATTEMPT_ANSWERED && a->status >= 200 && a->status < 300;
 }
 
-/* It answers: what was known of it before no longer counts. Unless it is another receiver by now. */
+/* It answers: what was known of it before no longer counts, also for the day when it is switched on again.
+ * Unless it is another receiver by now. */
 static void clear_past(struct engine *e, const struct trial *t)
 {
 	struct lane *l = engine_lane(e, &t->test->webhook);
 	if (!l || !l->target || strcmp(l->target->url.text, t->target->url.text) != 0)
 		return;
-	enum lane_state state = lane_state_of(l);
-	if (state != LANE_DEAD && state != LANE_PROBING && state != LANE_SUSPENDED)
-		return;
+	if (lane_state_of(l) == LANE_READY)
+		return; /* what its window has learnt stays */
 	engine_forget_past(e, l);
 	engine_replan(e, l);
 }

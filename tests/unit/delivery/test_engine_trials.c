@@ -50,6 +50,15 @@ static void forget(struct asked *a)
 	ch_bytes_unref(&a->test.body);
 }
 
+/* A webhook that answers after 5 s, with a test of it under way. */
+static void ask_slow(struct rig *r, struct asked *a)
+{
+	rig_hook(r, 0);
+	rig_start(r);
+	r->replies[0].latency_ms = 5000;
+	ask(r, a, 0);
+}
+
 static void it_touches_neither_ledger_nor_lane(void **state)
 {
 	struct rig *r = *state;
@@ -94,6 +103,36 @@ static void one_that_is_taken_ends_dead_and_the_backlog_goes(void **state)
 	forget(&a);
 }
 
+/* Asked to wait for an hour, then switched off: what is learnt meanwhile counts when it is switched on. */
+static void one_that_is_taken_while_off_ends_a_suspension(void **state)
+{
+	struct rig *r = *state;
+	struct asked a;
+	struct webhook w;
+	rig_hook(r, 0);
+	rig_start(r);
+	r->replies[0].status = 429;
+	r->replies[0].retry_after_s = 3600;
+	rig_put(r, 0, 1);
+	rig_advance(r, 1000);
+	assert_int_equal(rig_lane(r, 0).state, LANE_SUSPENDED);
+	rig_hook_init(r, &w, 0);
+	w.enabled = false;
+	rig_hook_update(r, &w, 0);
+	rig_run(r);
+	assert_int_equal(rig_lane(r, 0).state, LANE_DISABLED);
+	r->replies[0] = (struct transport_sim_reply){
+			.outcome = ATTEMPT_ANSWERED, .status = 200, .retry_after_s = -1};
+	ask(r, &a, 0);
+	rig_advance(r, 1000);
+	assert_int_equal(rig_lane(r, 0).state, LANE_DISABLED);
+	rig_hook_init(r, &w, 0);
+	rig_hook_update(r, &w, 0);
+	rig_run(r);
+	assert_int_equal(rig_lane(r, 0).state, LANE_READY);
+	forget(&a);
+}
+
 static void one_that_is_refused_ends_nothing(void **state)
 {
 	struct rig *r = *state;
@@ -135,10 +174,7 @@ static void the_webhook_may_go_meanwhile(void **state)
 {
 	struct rig *r = *state;
 	struct asked a;
-	rig_hook(r, 0);
-	rig_start(r);
-	r->replies[0].latency_ms = 5000;
-	ask(r, &a, 0);
+	ask_slow(r, &a);
 	rig_hook_delete(r, 0);
 	rig_advance(r, 6000);
 	assert_int_equal(a.test.attempt.status, 200);
@@ -190,10 +226,7 @@ static void an_abort_ends_it(void **state)
 {
 	struct rig *r = *state;
 	struct asked a;
-	rig_hook(r, 0);
-	rig_start(r);
-	r->replies[0].latency_ms = 5000;
-	ask(r, &a, 0);
+	ask_slow(r, &a);
 	engine_stop(r->engine);
 	assert_false(engine_is_idle(r->engine));
 	engine_abort(r->engine);
@@ -229,6 +262,8 @@ int engine_trial_tests(void)
 					it_touches_neither_ledger_nor_lane, set_up, tear_down),
 			cmocka_unit_test_setup_teardown(
 					one_that_is_taken_ends_dead_and_the_backlog_goes, set_up, tear_down),
+			cmocka_unit_test_setup_teardown(
+					one_that_is_taken_while_off_ends_a_suspension, set_up, tear_down),
 			cmocka_unit_test_setup_teardown(one_that_is_refused_ends_nothing, set_up, tear_down),
 			cmocka_unit_test_setup_teardown(one_to_another_url_ends_nothing, set_up, tear_down),
 			cmocka_unit_test_setup_teardown(the_webhook_may_go_meanwhile, set_up, tear_down),
