@@ -247,6 +247,19 @@ def make_receiver():
 
 
 @pytest.fixture
+def names():
+    """Name servers of a test, each with its table of names and addresses."""
+    made = []
+
+    def make(table):
+        made.append(NameServer(table))
+        return made[-1]
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
 def make_service(tmp_path):
     made = []
 

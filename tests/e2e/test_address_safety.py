@@ -3,19 +3,7 @@ import json
 
 import pytest
 
-from conftest import NameServer, some_call
-
-
-@pytest.fixture
-def names():
-    made = []
-
-    def make(table):
-        made.append(NameServer(table))
-        return made[-1]
-    yield make
-    for one in made:
-        one.close()
+from conftest import some_call
 
 
 REFUSED = [

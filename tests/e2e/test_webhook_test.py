@@ -1,13 +1,14 @@
 """A test call: on the path of a real delivery, outside the ledger, answered with what happened."""
 import hashlib
 import hmac
+import http.client
 import json
 import socket
 import threading
 
 import pytest
 
-from conftest import some_call
+from conftest import API_KEY, some_call
 
 
 def try_it(service, webhook):
@@ -99,15 +100,25 @@ def test_one_that_succeeds_ends_dead(make_service, receiver):
     assert service.request("GET", f"/v1/webhooks/{webhook}").json()["state"] == "READY"
 
 
-def test_an_address_that_is_not_allowed_is_said(make_service):
-    service = make_service("--dev").start()
-    webhook, _ = service.webhook("http://127.0.0.1:9/")
-    service.stop()
-    service = make_service("--allow-http", store=service.store).start()
+def test_a_name_that_leads_to_a_private_address_is_refused(make_service, receiver, names):
+    """The guard stands where the connection is made, for a test as for a delivery."""
+    server = names({"private.test": ["127.0.0.1"]})
+    service = make_service("--allow-http", "--dns-server", server.address).start()
+    webhook, _ = service.webhook(receiver.url("private.test"))
     shown = try_it(service, webhook).json()
-    assert shown["ok"] is False
-    assert shown["attempt"]["outcome"] in ("address", "local")
-    assert shown["attempt"]["detail"]
+    assert shown["ok"] is False and shown["attempt"]["outcome"] == "address", shown
+    assert receiver.got.empty()
+
+
+def test_a_url_that_is_no_longer_allowed_is_said(make_service, receiver):
+    service = make_service("--dev").start()
+    webhook, _ = service.webhook(receiver.url())
+    service.stop()
+    service = make_service(store=service.store).start()
+    shown = try_it(service, webhook).json()
+    assert shown["ok"] is False and shown["attempt"]["outcome"] == "local", shown
+    assert "URL" in shown["attempt"]["detail"]
+    assert receiver.got.empty()
 
 
 class Silent:
@@ -132,7 +143,11 @@ class Silent:
 
     def answer_all(self):
         for one in self.connections:
-            one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            one.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+
+    def answer_next(self):
+        assert self.taken.acquire(timeout=60)
+        self.connections[-1].sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 
     def close(self):
         self.listener.close()
@@ -177,7 +192,28 @@ def test_stopping_ends_one_that_hangs(make_service, silent):
     assert silent.taken.acquire(timeout=60)
     service.stop()
     asking.join()
-    assert answers and answers[0].status in (200, 503)
+    assert answers[0].status == 200
+    shown = answers[0].json()
+    assert shown["ok"] is False and shown["attempt"]["outcome"] == "local", shown
+    assert "cancel" in shown["attempt"]["detail"]
+
+
+def test_who_leaves_during_one_harms_nobody(make_service, silent):
+    service = make_service("--dev").start()
+    webhook, _ = service.webhook(silent.url())
+    leaving = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
+    leaving.request("POST", f"/v1/webhooks/{webhook}/test", headers={"X-Api-Key": API_KEY})
+    assert silent.taken.acquire(timeout=60)
+    leaving.close()
+    silent.answer_all()
+    # The next one may go as soon as the first has ended, which is what is waited for here.
+    asked = threading.Thread(target=silent.answer_next)
+    asked.start()
+    answer = try_it(service, webhook)
+    while answer.status == 409:
+        answer = try_it(service, webhook)
+    asked.join()
+    assert answer.json()["ok"] is True
 
 
 def test_a_webhook_that_is_not_there_and_a_body_that_does_not_belong(make_service, receiver):
