@@ -171,11 +171,19 @@ export function App() {
 	}, []);
 	useEffect(() => {
 		whenSignedOut(end);
-		const link = takePortalLink();
-		if (!link) return;
-		signInWithLink(link).then(setSession, (e: unknown) =>
-			setLinkError(e instanceof ApiError ? e : new ApiError(0, null)),
-		);
+		// A link may also be opened where the page is open already: then only what is behind the # changes.
+		const look = (): void => {
+			const link = takePortalLink();
+			if (!link) return;
+			end();
+			setLinkError(undefined);
+			signInWithLink(link).then(setSession, (e: unknown) =>
+				setLinkError(e instanceof ApiError ? e : new ApiError(0, null)),
+			);
+		};
+		look();
+		addEventListener("hashchange", look);
+		return () => removeEventListener("hashchange", look);
 	}, []);
 	return (
 		<LanguageContext.Provider value={{ lang, setLang }}>

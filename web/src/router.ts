@@ -43,6 +43,7 @@ export function usePlace(): Place {
 	useEffect(() => {
 		const on = (): void => set(placeOf(location.hash));
 		addEventListener("hashchange", on);
+		on(); // it may have changed between the drawing and this
 		return () => removeEventListener("hashchange", on);
 	}, []);
 	return place;

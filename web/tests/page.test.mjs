@@ -175,6 +175,7 @@ describe("signing in and out", () => {
 	test("a session that is over leads back to the sign-in", async () => {
 		const page = await open(browser, service);
 		await signIn(page);
+		await page.getByRole("heading", { name: "No webhook yet" }).waitFor();
 		await service.ask("POST", "v1/account/keys/primary/rotate");
 		await page.getByRole("link", { name: "Deliveries" }).click();
 		await page.getByRole("heading", { name: "Sign in" }).waitFor();
@@ -187,7 +188,6 @@ describe("signing in and out", () => {
 		const { url } = await service.asOperator("POST", "v1/accounts/default/portal-link", {});
 		const page = await open(browser, service);
 		await page.goto(url);
-		await page.reload();
 		await page.locator("nav .nav").waitFor();
 		assert.equal(page.url().includes("link="), false);
 		await visit(page, `#/webhooks/${made.id}`);
@@ -197,7 +197,6 @@ describe("signing in and out", () => {
 		await close(page);
 		const other = await open(browser, service);
 		await other.goto(url);
-		await other.reload();
 		await other.getByText("This link was used already").waitFor();
 		await close(other);
 	});
@@ -213,6 +212,20 @@ describe("signing in and out", () => {
 		await close(page);
 		await proxy.stop();
 	});
+});
+
+test("what the service does not offer yet is said where it belongs", async () => {
+	const made = await makeWebhook();
+	const page = await open(browser, service);
+	await signIn(page);
+	for (const view of ["calls", "health"]) {
+		await visit(page, `#/${view}`);
+		await page.getByText("does not offer this yet").waitFor();
+	}
+	await visit(page, `#/webhooks/${made.id}`);
+	await page.getByRole("button", { name: "Check the URL" }).click();
+	await page.getByText("does not offer this yet").waitFor();
+	await close(page);
 });
 
 describe("security", () => {
