@@ -5,21 +5,9 @@ import { useLoad } from "../load";
 import { hrefOf, replace } from "../router";
 import * as format from "../format";
 import { Await, Empty, Head, SelectField, Table, TextField } from "../ui/parts";
-import { CallBadge } from "./states";
+import { CallBadge, FINAL_STATUSES } from "./states";
 
 const NAMES = ["phone", "status", "type", "agentId", "from", "to", "page"] as const;
-const STATUSES = [
-	"IN_PROGRESS",
-	"COMPLETED",
-	"FAILED",
-	"CANCELED",
-	"NO_ANSWER",
-	"VOICE_BOX",
-	"UNREACHABLE",
-	"TRANSFERRED",
-	"REJECTED",
-	"FAILOVER",
-] as const;
 const TYPES = ["INBOUND", "OUTBOUND"] as const;
 const SIZE = 50;
 const AGENTS = 100;
@@ -62,7 +50,7 @@ function FilterBar({ filters, agents }: { filters: Filters; agents: [string, str
 				label={t("call.status")}
 				value={filters.status}
 				onValue={(status) => set({ status })}
-				options={oneOf("call", STATUSES)}
+				options={oneOf("call", ["IN_PROGRESS", ...FINAL_STATUSES])}
 			/>
 			<SelectField
 				label={t("call.type")}

@@ -27,8 +27,14 @@ interface Line {
 	values: (number | null)[];
 }
 
+/** A canvas knows no custom properties: what the browser makes of one, for the colours that are shown now. */
 function colorOf(property: string): string {
-	return getComputedStyle(document.documentElement).getPropertyValue(property).trim();
+	const probe = document.createElement("span");
+	probe.style.color = `var(${property})`;
+	document.body.append(probe);
+	const color = getComputedStyle(probe).color;
+	probe.remove();
+	return color;
 }
 
 function draw(box: HTMLElement, times: number[], lines: Line[], unit: string): uPlot {

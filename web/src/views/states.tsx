@@ -4,6 +4,19 @@ import { sayOf, useText } from "../i18n";
 import * as format from "../format";
 import { Badge, Notice, type Tone } from "../ui/parts";
 
+/** The statuses of calls that have ended; a webhook is sent those of them that it asks for. */
+export const FINAL_STATUSES = [
+	"COMPLETED",
+	"FAILED",
+	"CANCELED",
+	"NO_ANSWER",
+	"VOICE_BOX",
+	"UNREACHABLE",
+	"TRANSFERRED",
+	"REJECTED",
+	"FAILOVER",
+] as const;
+
 const LANE: Record<string, Tone> = {
 	READY: "good",
 	DEAD: "bad",

@@ -13,18 +13,8 @@ import { sayOf, useText, type Key } from "../i18n";
 import { useAction, useLoad } from "../load";
 import * as format from "../format";
 import { Badge, Button, Choice, Failure, Field, Notice, TextField } from "../ui/parts";
+import { FINAL_STATUSES } from "./states";
 
-const STATUSES = [
-	"COMPLETED",
-	"FAILED",
-	"CANCELED",
-	"NO_ANSWER",
-	"VOICE_BOX",
-	"UNREACHABLE",
-	"TRANSFERRED",
-	"REJECTED",
-	"FAILOVER",
-] as const;
 const URL_BYTES_MAX = 2048;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -78,7 +68,7 @@ export function inputOf(d: Draft): WebhookInput {
 	return {
 		url: d.url.trim(),
 		name: d.name.trim(),
-		statuses: STATUSES.filter((s) => d.statuses.includes(s)),
+		statuses: FINAL_STATUSES.filter((s) => d.statuses.includes(s)),
 		agentIds: agentsOf(d.agents),
 		headers: Object.fromEntries(
 			d.headers.filter(([name]) => name.trim() !== "").map(([n, v]) => [n.trim(), v]),
@@ -286,7 +276,7 @@ export function WebhookForm({ webhook, action, error, isBusy, isReadOnly = false
 			<fieldset>
 				<legend>{t("webhook.statuses")}</legend>
 				<div class="choices">
-					{STATUSES.map((s) => (
+					{FINAL_STATUSES.map((s) => (
 						<Choice
 							key={s}
 							label={sayOf("call", s)}
