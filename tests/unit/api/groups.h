@@ -3,6 +3,7 @@
 #define TESTS_API_GROUPS_H
 
 int group_http_head(void);
+int group_http_scarce(void);
 int group_http_server(void);
 int group_parts(void);
 int group_calls(void);
