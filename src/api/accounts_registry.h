@@ -2,8 +2,8 @@
  *
  * Role:      who a key, the first bytes of its digest (a token's kid) or an id belongs to, without asking the
  *            store. Filled at the start; whoever changes an account in the store changes it here once that
- *            has committed, before answering: an old key stops working with the answer that gives the new
- * one. Ownership: a look-up gives a reference, given back by accounts_unref. What it points to stays readable
+ *            has committed, before answering: an old key stops with the answer that gives the new one.
+ * Ownership: a look-up gives a reference, given back by accounts_unref. What it points to stays readable
  *            after the account was removed. Of it only number, id, name and created_ms may be read: they
  *            never change, so that needs no lock; the rest is empty there (accounts_copy has it).
  * Threads:   look-ups, accounts_copy and accounts_unref from any. Changes from one, the loop that the store's

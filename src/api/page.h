@@ -1,8 +1,9 @@
 /* api/page.h - the settings page, as it is served.
  *
- * Role:      the files of web/ within the binary: tools/page.py builds and compresses them when the program
- * is built. The HTML is asked for anew each time and names the others, whose names carry a hash of what is in
- * them: those are kept for ever. Threads:   constant.
+ * Role:      the files of web/ within the binary: tools/page.py builds and compresses them when the
+ *            program is built. The HTML is asked for anew each time and names the others, whose names carry
+ *            a hash of what is in them: those are kept for ever.
+ * Threads:   constant.
  */
 #ifndef CH_API_PAGE_H
 #define CH_API_PAGE_H

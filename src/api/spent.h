@@ -1,7 +1,8 @@
 /* api/spent.h - tokens that are over before their time: links that were opened, sessions that were ended.
  *
- * Role:      what the store keeps of them (STORE_SPEND), in memory, so that asking costs nothing. Those whose
- * time is over are forgotten as others come. Threads:   one, the api loop's.
+ * Role:      what the store keeps of them (STORE_SPEND), in memory, so that asking costs nothing. Those
+ *            whose time is over are forgotten as others come.
+ * Threads:   one, the api loop's.
  */
 #ifndef CH_API_SPENT_H
 #define CH_API_SPENT_H

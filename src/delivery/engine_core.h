@@ -3,10 +3,12 @@
  * Role:      struct engine, and the doors between engine.c (turns and timers), engine_ring.c (who sends
  *            next), engine_lanes.c (which lanes there are, their settings), engine_states.c (their states),
  *            engine_switch.c (webhooks that we switch off), engine_rotation.c (their secrets),
- * engine_outage.c (our own line), engine_survey.c (which webhooks there are), claim.c and probe.c (the
- * store's deliveries), pipeline.c (an attempt out), pipeline_verdict.c (what it means) and pipeline_result.c
- * (its result into the store). Threads:   the engine's loop. Invariant: engine_replan ran after each change
- * to a lane: rings, claimers and both heaps follow from the lane's fields and are set nowhere else.
+ *            engine_outage.c (our own line), engine_survey.c (which webhooks there are), claim.c and probe.c
+ *            (the store's deliveries), pipeline.c (an attempt out), pipeline_verdict.c (what it means),
+ *            pipeline_result.c (its result into the store) and engine_test.c (test calls).
+ * Threads:   the engine's loop.
+ * Invariant: engine_replan ran after each change to a lane: rings, claimers and both heaps follow from the
+ *            lane's fields and are set nowhere else.
  */
 #ifndef CH_DELIVERY_ENGINE_CORE_H
 #define CH_DELIVERY_ENGINE_CORE_H

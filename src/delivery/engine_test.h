@@ -1,9 +1,11 @@
 /* delivery/engine_test.h - a test call: sent the way a delivery goes, outside the ledger.
  *
  * Role:      made with posting.c and the engine's transport, so that what it shows is what a delivery would
- * do. It takes no slot, counts as no try, waits for no window, state or rate limit, and goes while the
- * webhook is off. When the receiver takes it, a lane that was DEAD or SUSPENDED begins anew. Ownership: the
- * test is the asker's and stays where it is until done; so does the body. Threads:   the engine's loop.
+ *            do. It takes no slot, counts as no try, waits for no window, state or rate limit, and goes
+ *            while the webhook is off. When the receiver takes it, a lane that was DEAD or SUSPENDED begins
+ *            anew.
+ * Ownership: the test is the asker's and stays where it is until done; so does the body.
+ * Threads:   the engine's loop.
  */
 #ifndef CH_DELIVERY_ENGINE_TEST_H
 #define CH_DELIVERY_ENGINE_TEST_H
