@@ -136,6 +136,8 @@ static int parse_flags(struct opts *o, int argc, char **argv, const char **ret_c
 		else
 			rc = add_flag(o, at, optarg, err);
 	}
+	for (int i = 0; i < n; i++)
+		o->is_settled[i] = o->counts[i] > 0;
 	o->args = argv + optind;
 	o->arg_count = argc - optind;
 	if (rc == 0 && o->arg_count > o->page->args_max)
@@ -210,6 +212,7 @@ static int parse_environment(struct opts *o, struct ch_err *err)
 		text = getenv(name);
 		if (!text || !*text || o->counts[i] > 0)
 			continue;
+		o->is_settled[i] = true;
 		origin = keep(o, ch_strdup(name));
 		if (!origin)
 			return ch_err_set(err, CH_ENOMEM, "out of memory");
@@ -218,9 +221,8 @@ static int parse_environment(struct opts *o, struct ch_err *err)
 	return rc;
 }
 
-/* One line "name = value"; value may be in double quotes. seen: which options the file set. */
-static int parse_config_line(
-		struct opts *o, char *line, const char *origin, const bool *taken, struct ch_err *err)
+/* One line "name = value"; value may be in double quotes. */
+static int parse_config_line(struct opts *o, char *line, const char *origin, struct ch_err *err)
 {
 	char *text = trim(line);
 	char *value = strchr(text, '=');
@@ -242,22 +244,19 @@ static int parse_config_line(
 	at = spec_find(o->page, text);
 	if (at < 0)
 		return ch_err_set(err, CH_EINVAL, "%s: unknown option \"%s\"", origin, text);
-	if (taken[at])
+	if (o->is_settled[at])
 		return 0;
 	return add_text(o, at, value, origin, err);
 }
 
 static int parse_config(struct opts *o, const char *path, struct ch_err *err)
 {
-	bool taken[OPTS_MAX];
 	struct ch_buf text;
 	char *body;
 	char *next;
 	int line_number = 0;
 	int rc;
 
-	for (int i = 0; i < OPTS_MAX; i++)
-		taken[i] = o->counts[i] > 0;
 	ch_buf_init(&text, CONFIG_MAX_BYTES);
 	rc = cli_read_input(path, &text, err);
 	body = rc == 0 ? ch_memdup0(ch_buf_text(&text), text.len) : NULL;
@@ -275,7 +274,7 @@ static int parse_config(struct opts *o, const char *path, struct ch_err *err)
 			*next++ = 0;
 		snprintf(origin, sizeof(origin), "%.250s:%d", path, ++line_number);
 		kept = keep(o, ch_strdup(origin));
-		rc = kept ? parse_config_line(o, line, kept, taken, err)
+		rc = kept ? parse_config_line(o, line, kept, err)
 			  : ch_err_set(err, CH_ENOMEM, "out of memory");
 	}
 	return rc;

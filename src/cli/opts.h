@@ -46,6 +46,8 @@ struct opts {
 	const struct opts_page *page;
 	struct opt_value values[OPTS_MAX][OPTS_VALUES_MAX];
 	int counts[OPTS_MAX];
+	bool is_settled[OPTS_MAX]; /* given by a flag or the environment, if only as "off": the file is not
+				      asked */
 	char **args; /* what is not an option */
 	int arg_count;
 	char **owned;
