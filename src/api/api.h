@@ -33,6 +33,7 @@ struct api_conf {
 	struct url_rules url_rules;
 	uint8_t seal_key[CH_SEAL_KEY_BYTES];
 	const char *operator_token; /* NULL: none */
+	const char *public_url; /* where customers reach us, ends in /; NULL: what each request says */
 	const struct account *accounts; /* all there are at the start, copied */
 	size_t account_count;
 	const struct store_spent *spent; /* tokens that are over before their time, at the start; copied */

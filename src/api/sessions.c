@@ -219,9 +219,12 @@ static void reply_link(struct store_request *s)
 		api_store_problem(r, "account");
 		return;
 	}
-	ch_buf_init(&url, TOKEN_TEXT_MAX + 1024);
+	ch_buf_init(&url, TOKEN_TEXT_MAX + URL_MAX_BYTES + 64);
 	ch_buf_init(&out, API_JSON_MAX);
-	ch_buf_addf(&url, "http%s://%s/#link=", entry->is_https ? "s" : "", entry->host);
+	if (r->api->conf.public_url)
+		ch_buf_addf(&url, "%s#link=", r->api->conf.public_url);
+	else
+		ch_buf_addf(&url, "http%s://%s/#link=", entry->is_https ? "s" : "", entry->host);
 	int rc = token_write(r->api->auth.token_key, &entry->token, &url);
 	json_out_open(&o, NULL, '{');
 	json_out_text(&o, "url", ch_buf_text(&url));

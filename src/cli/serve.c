@@ -114,6 +114,7 @@ static int start_api(struct service *s, struct ch_err *err)
 			.spent_count = s->spent_count,
 			.call_max_bytes = s->conf.call_max_bytes,
 			.import_max_bytes = 16 * 1024 * 1024,
+			.public_url = *s->conf.public_url ? s->conf.public_url : NULL,
 			.max_webhooks = s->conf.max_webhooks,
 			.request_rate = s->conf.request_rate,
 			.version = CALLHOOK_VERSION};

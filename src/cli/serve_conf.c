@@ -19,6 +19,10 @@ static const struct opt_spec specs[] = {
 				.arg = "FILE",
 				.help = "serve HTTPS with this certificate chain, PEM; read again on SIGHUP"},
 		{.name = "tls-key", .arg = "FILE", .help = "its private key, PEM"},
+		{.name = "public-url",
+				.arg = "URL",
+				.help = "how customers reach this server, path included; portal links begin "
+					"with it [as each request says]"},
 		{.name = "trusted-proxy",
 				.arg = "CIDR",
 				.help = "believe X-Forwarded-For from proxies there",
@@ -280,6 +284,29 @@ static int read_trusted(const struct opts *o, struct serve_conf *c, struct ch_er
 	return 0;
 }
 
+static int read_public_url(const struct opts *o, struct serve_conf *c, struct ch_err *err)
+{
+	static const struct url_rules any = {.allow_http = true};
+	const char *text = opts_get(o, "public-url");
+	struct ch_err why = {0};
+	struct url url;
+	int rc;
+
+	if (!text)
+		return 0;
+	rc = url_parse(text, strlen(text), &any, &url, &why);
+	if (rc == 0 && strchr(url.text, '?')) {
+		url_fini(&url);
+		rc = ch_err_set(&why, CH_EINVAL, "it must not have a query");
+	}
+	if (rc != 0)
+		return ch_err_set(err, rc, "%s: %s", opts_origin(o, "public-url", 0), why.text);
+	snprintf(c->public_url, sizeof(c->public_url), "%s%s", url.text,
+			url.text[strlen(url.text) - 1] == '/' ? "" : "/");
+	url_fini(&url);
+	return 0;
+}
+
 static int read_server(const struct opts *o, struct serve_conf *c, struct ch_err *err)
 {
 	int64_t request = 0, idle = 0;
@@ -291,6 +318,8 @@ static int read_server(const struct opts *o, struct serve_conf *c, struct ch_err
 		rc = ch_err_set(err, CH_EINVAL, "--tls-cert and --tls-key belong together");
 	if (rc == 0)
 		rc = read_trusted(o, c, err);
+	if (rc == 0)
+		rc = read_public_url(o, c, err);
 	if (rc == 0)
 		rc = opts_int(o, "request-timeout", 1, 3600, &request, err);
 	if (rc == 0)

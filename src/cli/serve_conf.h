@@ -38,6 +38,7 @@ struct serve_conf {
 	char key_path[4096]; /* "": a key for this run alone */
 	const char *api_key; /* NULL: generated */
 	const char *operator_token;
+	char public_url[URL_MAX_BYTES + 2]; /* ends in /; "": what a request says */
 	bool is_dev;
 	struct network networks[SERVE_NETWORKS_MAX];
 	struct url_rules url_rules; /* points to addresses below */
