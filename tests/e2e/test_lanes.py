@@ -2,6 +2,7 @@
 import datetime
 import json
 import re
+import sqlite3
 
 from conftest import some_call
 
@@ -155,3 +156,52 @@ def test_no_more_than_the_rate_limit_arrive(service, receiver, make_receiver):
     # The call that the other webhook was told of waits here as the rest do.
     patch(service, hook, rateLimit=None)
     assert calls <= first | received(receiver, 6)
+
+
+def test_our_own_outage_uses_up_no_tries_and_ends_when_one_answers(service, make_receiver):
+    closed, alive = make_receiver(), make_receiver()
+    closed.close()
+    for n in range(2, 9):
+        service.webhook(closed.url(f"127.0.0.{n}"), secret=False)
+    put_many(service, 1)
+    ready = service.wait_for("/readyz", lambda r: r["sending"] != "ok")
+    assert ready["status"] == "ok" and "our own line" in ready["sending"]
+    metrics = service.request("GET", "/metrics").body.decode()
+    assert re.search(r"^callhook_outage 1$", metrics, re.M) and re.search(r"^callhook_outages_total 1$", metrics, re.M)
+
+    # Five were needed to see it; of the others none has lost a try, and what comes now waits.
+    put_many(service, 9)
+    waiting = service.request("GET", "/v1/deliveries?size=100").json()["content"]
+    assert len(waiting) == 70 and {d["state"] for d in waiting} == {"PENDING"}
+    assert sum(d["tries"] for d in waiting) <= 5
+    assert any("our own network" in d["waitsFor"] for d in waiting)
+    spared = next(d["webhookId"] for d in waiting[-7:] if d["tries"] == 0)
+
+    patch(service, spared, url=alive.url())
+    received(alive, 10)
+    service.wait_for("/readyz", lambda r: r["sending"] == "ok")
+    done = service.wait_for(f"/v1/deliveries?webhookId={spared}&state=DELIVERED", lambda page: len(page["content"]) == 10)
+    assert {d["tries"] for d in done["content"]} == {1}
+
+
+def test_nothing_but_failures_for_five_days_switches_off(make_service, receiver):
+    service = make_service("--dev", "--retry-schedule", "1s,1h").start()
+    hook, _ = service.webhook(receiver.url())
+    fails(receiver, 4)
+    put_many(service, 2)
+    service.wait_for(f"/v1/deliveries?size=100&webhookId={hook}",
+                     lambda page: sum(d["attemptCount"] for d in page["content"]) == 4)
+    service.stop()
+    with sqlite3.connect(f"{service.folder}/callhook.db") as db:
+        changed = db.execute("UPDATE ledger SET streak_attempts = streak_attempts + 6, "
+                             "streak_since_ms = streak_since_ms - 5 * 86400 * 1000 WHERE streak_others = 1")
+        assert changed.rowcount == 1
+    db.close()
+    service.start()
+    fails(receiver, 1)
+    put_many(service, 1)
+    shown = service.wait_for(f"/v1/webhooks/{hook}", lambda w: not w["enabled"])
+    assert shown["state"] == "DISABLED" and "5 days" in shown["reason"]
+    service.wait_for(f"/v1/deliveries?size=100&state=PARKED&webhookId={hook}", lambda page: len(page["content"]) == 3)
+    metrics = service.request("GET", "/metrics").body.decode()
+    assert re.search(r"^callhook_webhooks_switched_off_total 1$", metrics, re.M)
