@@ -62,12 +62,24 @@ static bool has_stale_bytes(struct curl_post *p)
 	return p->job->url->is_tls && curl_post_was_reused(p) && curl_tls_has_rest(p->easy);
 }
 
+/* Connection and TLS are there, and what comes next is the request. */
+static int stop_checked(struct curl_post *p)
+{
+	p->sent++;
+	p->is_checked = true;
+	if (p->job->url->is_tls)
+		curl_tls_look(p->easy, &p->tls);
+	return CURL_PREREQFUNC_ABORT;
+}
+
 /* Runs before each request goes onto a connection. libcurl sends again by itself when a kept connection
  * turns out dead, up to five times and on other kept ones; a POST gets one repetition, on a
  * connection of its own. */
 static int before_send(void *ctx, char *remote, char *local, int remote_port, int local_port)
 {
 	struct curl_post *p = ctx;
+	if (p->job->check != NULL)
+		return stop_checked(p);
 	if (!has_stale_bytes(p)) {
 		p->sent++;
 		if (p->sent == 1 || (p->sent == 2 && !p->is_repeated && !curl_post_was_reused(p)))
@@ -217,9 +229,10 @@ int curl_post_load(struct curl_post *p, struct transport_job *job)
 		code = headers_load(p, job);
 	if (code != 0)
 		return code;
-	const char *body = job->body->data;
+	const char *body = job->body != NULL ? job->body->data : "";
+	size_t len = job->body != NULL ? job->body->len : 0;
 	curl_easy_setopt(p->easy, CURLOPT_POSTFIELDS, body);
-	curl_easy_setopt(p->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)job->body->len);
+	curl_easy_setopt(p->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
 	return 0;
 }
 
@@ -278,12 +291,14 @@ int curl_post_aim(struct curl_post *p, int64_t now_ms, int connect_timeout_ms)
 	curl_easy_setopt(p->easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
 	curl_easy_setopt(p->easy, CURLOPT_CONNECTTIMEOUT_MS,
 			(long)(left_ms < connect_ms ? left_ms : connect_ms));
-	flag_set(p->easy, CURLOPT_FRESH_CONNECT, &p->is_fresh, p->is_repeated);
-	flag_set(p->easy, CURLOPT_FORBID_REUSE, &p->is_unkept, p->common->socks->open > p->common->socks_max);
+	bool is_check = p->job->check != NULL;
+	flag_set(p->easy, CURLOPT_FRESH_CONNECT, &p->is_fresh, p->is_repeated || is_check);
+	flag_set(p->easy, CURLOPT_FORBID_REUSE, &p->is_unkept,
+			is_check || p->common->socks->open > p->common->socks_max);
 	p->try_ms = now_ms;
 	p->sent = 0;
 	p->opened_fd = -1;
-	p->is_repeat_held = false;
+	p->is_repeat_held = p->is_checked = false;
 	p->sock_error = 0;
 	p->refusal = NULL;
 	p->error[0] = '\0';

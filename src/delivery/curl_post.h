@@ -74,6 +74,7 @@ struct curl_post {
 	int opened_fd; /* the latest socket that was made since try_ms; -1: none */
 	int sent; /* requests libcurl put on a connection since try_ms */
 	bool is_repeated; /* sent again after a kept connection had ended */
+	bool is_checked; /* a check got as far as its request */
 	bool is_repeat_held; /* libcurl was about to use a kept connection that is no good for it */
 	int sock_error; /* negative errno of a socket that could not be made; 0: none */
 	const char *refusal; /* what address_refusal said at the last moment; NULL: nothing */

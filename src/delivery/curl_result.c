@@ -244,6 +244,10 @@ static void judge_code(struct curl_post *p, CURLcode code, struct verdict *v)
 
 static void judge(struct curl_post *p, CURLcode code, struct verdict *v)
 {
+	if (p->is_checked) {
+		v->outcome = ATTEMPT_ANSWERED;
+		return;
+	}
 	switch (p->answer.fault) {
 	case ANSWER_NO_MEMORY:
 		say(v, ATTEMPT_LOCAL, "no memory for the answer");
@@ -308,6 +312,14 @@ void curl_result_fill_facts(struct curl_post *p)
 		facts_fill(p, &p->job->attempt);
 }
 
+/* An HTTP proxy makes a tunnel for TLS only. */
+static void check_fill(const struct curl_post *p, struct transport_check *check)
+{
+	const struct curl_proxy *proxy = p->common->proxy;
+	check->is_ready = true;
+	check->is_unseen = proxy != NULL && !p->job->url->is_tls && strcmp(proxy->scheme, "http") == 0;
+}
+
 void curl_result_fill(struct curl_post *p, CURLcode code, const struct ch_clock *clock)
 {
 	struct attempt *a = &p->job->attempt;
@@ -315,7 +327,9 @@ void curl_result_fill(struct curl_post *p, CURLcode code, const struct ch_clock 
 	judge(p, code, &v);
 	a->outcome = v.outcome;
 	a->detail = v.words[0] != '\0' ? ch_strdup(v.words) : NULL;
-	a->status = (int)number_of(p, CURLINFO_RESPONSE_CODE);
+	a->status = p->is_checked ? 0 : (int)number_of(p, CURLINFO_RESPONSE_CODE);
 	facts_fill(p, a);
+	if (p->is_checked)
+		check_fill(p, p->job->check);
 	curl_answer_take(&p->answer, a, ch_clock_wall(clock).ms / 1000);
 }

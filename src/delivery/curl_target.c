@@ -38,6 +38,14 @@ static void refused_words(
 				why);
 }
 
+static void note_found(struct transport_check *check, const struct address *a, const char *why)
+{
+	if (check->found_count == TRANSPORT_FOUND_MAX)
+		return;
+	check->found[check->found_count].address = *a;
+	check->found[check->found_count++].refusal = why;
+}
+
 bool curl_target_choose(
 		struct curl_post *p, const struct address *list, size_t count, char *words, size_t cap)
 {
@@ -46,6 +54,8 @@ bool curl_target_choose(
 	p->target_count = p->target_at = 0;
 	for (size_t i = 0; i < count; i++) {
 		const char *why = c->proxy == NULL ? address_refusal(&list[i], &c->addresses) : NULL;
+		if (p->job->check != NULL && c->proxy == NULL)
+			note_found(p->job->check, &list[i], why);
 		if (why == NULL)
 			target_add(p, &list[i]);
 		else if (words[0] == '\0')

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "delivery/engine_check.h"
 #include "delivery/engine_core.h"
 #include "delivery/engine_test.h"
 
@@ -405,6 +406,7 @@ int engine_create(const struct engine_conf *conf, struct engine **ret, struct ch
 	ch_list_init(&e->overdue);
 	ch_list_init(&e->unwritten);
 	ch_list_init(&e->trials);
+	ch_list_init(&e->checks);
 	ch_heap_init(&e->dues);
 	ch_heap_init(&e->pauses);
 	*ret = e;
@@ -437,13 +439,14 @@ void engine_abort(struct engine *e)
 	e->is_aborted = true;
 	pipeline_cancel_all(e);
 	engine_test_cancel_all(e);
+	engine_check_cancel_all(e);
 	pipeline_drop_unwritten(e);
 }
 
 bool engine_is_idle(const struct engine *e)
 {
 	return e->in_flight == 0 && e->results == 0 && e->claims == 0 && e->switch_offs == 0 &&
-	       e->tidyings == 0 && e->trial_count == 0 && !e->survey.under_way;
+	       e->tidyings == 0 && e->trial_count == 0 && e->check_count == 0 && !e->survey.under_way;
 }
 
 void engine_destroy(struct engine **ep)

@@ -5,7 +5,8 @@
  *            engine_switch.c (webhooks that we switch off), engine_rotation.c (their secrets),
  *            engine_outage.c (our own line), engine_survey.c (which webhooks there are), claim.c and probe.c
  *            (the store's deliveries), pipeline.c (an attempt out), pipeline_verdict.c (what it means),
- *            pipeline_result.c (its result into the store) and engine_test.c (test calls).
+ *            pipeline_result.c (its result into the store), engine_test.c (test calls) and engine_check.c
+ *            (whether a URL would do).
  * Threads:   the engine's loop.
  * Invariant: engine_replan ran after each change to a lane: rings, claimers and both heaps follow from the
  *            lane's fields and are set nowhere else.
@@ -93,6 +94,8 @@ struct engine {
 	int tidyings; /* of rotations that ended, under way */
 	struct ch_list trials; /* test calls under way (engine_test.c) */
 	int trial_count;
+	struct ch_list checks; /* of URLs, under way (engine_check.c) */
+	int check_count;
 	size_t reserved_bytes; /* for the answers of claims */
 
 	struct survey survey;

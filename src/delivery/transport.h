@@ -3,7 +3,7 @@
  * Role:      the contract between the engine and the network. transport_curl is the real one,
  *            transport_sim the simulated one. Name look-up, the check of the address that is really
  *            connected to, TLS, keep-alive, deadline and the bound on the answer are in here; what a
- *            result means is not.
+ *            result means is not. A job with a check goes the same way and sends nothing.
  * Ownership: a job is the engine's; the transport borrows it from send until done is called.
  * Threads:   one loop; done runs on it, never from inside send.
  * Errors:    none from send: every job ends in done, with attempt.outcome set.
@@ -24,13 +24,29 @@
 
 struct transport;
 
+#define TRANSPORT_FOUND_MAX 16
+
+/* How far a POST would come. The job goes the whole way to the endpoint on a connection of its own and stops
+ * before the first byte of a request. */
+struct transport_check {
+	struct {
+		struct address address;
+		const char *refusal; /* a constant; NULL: it may be connected to */
+	} found[TRANSPORT_FOUND_MAX]; /* what the name stands for, or the literal */
+	size_t found_count;
+	bool is_ready; /* the request would go out now; attempt.outcome is ANSWERED, without a status */
+	bool is_proxied; /* the egress proxy looks names up and checks addresses: nothing is found */
+	bool is_unseen; /* it takes plain requests as they are: only one would show whether it gets through */
+};
+
 struct transport_job {
 	/* in: borrowed until done */
 	struct id endpoint; /* connections and TLS sessions are kept per endpoint (webhook id) */
 	const struct url *url; /* parsed; the transport still checks every address it connects to */
 	const char *const *headers; /* "Name: value", no line ends; all but Host and Content-Length */
 	size_t header_count;
-	struct ch_bytes *body;
+	struct ch_bytes *body; /* NULL: only with check */
+	struct transport_check *check; /* filled instead of sending; NULL: a POST */
 	int timeout_ms; /* look-up, connect, TLS and the whole answer */
 	int connections_max; /* of this endpoint, kept for reuse */
 	bool is_slow; /* keep apart from quick endpoints (own CURLM) */

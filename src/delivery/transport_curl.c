@@ -237,7 +237,7 @@ static void post_look_up(struct curl_transport *t, struct curl_post *p, const ch
 
 /* ---- the contract ---- */
 
-static void job_reset(struct transport_job *job)
+static void job_reset(struct transport_job *job, bool is_proxied)
 {
 	struct attempt *a = &job->attempt;
 	a->outcome = ATTEMPT_LOCAL;
@@ -251,14 +251,17 @@ static void job_reset(struct transport_job *job)
 	a->cert_end_s = 0;
 	a->retry_after_s = -1;
 	job->reused_connection = false;
+	if (job->check != NULL)
+		*job->check = (struct transport_check){.is_proxied = is_proxied};
 }
 
 static void send_job(struct transport *base, struct transport_job *job)
 {
 	struct curl_transport *t = CH_CONTAINER_OF(base, struct curl_transport, base);
 	struct ch_err err = {0};
-	CH_ASSERT(job->done != NULL && job->url != NULL && job->body != NULL && job->timeout_ms > 0);
-	job_reset(job);
+	CH_ASSERT(job->done != NULL && job->url != NULL && job->timeout_ms > 0);
+	CH_ASSERT((job->body != NULL) != (job->check != NULL));
+	job_reset(job, t->common.proxy != NULL);
 	struct curl_post *p = curl_endpoint_take(&t->endpoints, &job->endpoint, &err);
 	if (p == NULL) {
 		end_later(t, job, ATTEMPT_LOCAL, err.text);

@@ -165,6 +165,12 @@ static bool was_connected(const struct transport_sim_reply *r)
 	}
 }
 
+static void finish_check(struct transport_job *job)
+{
+	*job->check = (struct transport_check){.is_ready = job->attempt.outcome == ATTEMPT_ANSWERED};
+	job->attempt.status = 0;
+}
+
 static void finish_trip(struct transport_sim *s, struct trip *trip)
 {
 	struct transport_job *job = trip->job;
@@ -176,6 +182,8 @@ static void finish_trip(struct transport_sim *s, struct trip *trip)
 	int64_t took_ms = now_of(s) - trip->sent_mono_ms;
 	a->total_us = took_ms < INT32_MAX / 1000 ? (int32_t)(took_ms * 1000) : INT32_MAX;
 	a->connect_us = trip->is_canceled || was_connected(&trip->reply) ? 0 : -1;
+	if (job->check)
+		finish_check(job);
 	ch_free(trip);
 	finish(s, job);
 }
@@ -188,6 +196,8 @@ static size_t finish_short(struct transport_sim *s)
 	while (job) {
 		struct transport_job *next = job->transport_data;
 		job->attempt.outcome = ATTEMPT_LOCAL;
+		if (job->check)
+			finish_check(job);
 		finish(s, job);
 		job = next;
 		n++;

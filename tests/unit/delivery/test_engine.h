@@ -17,6 +17,7 @@ int engine_ring_tests(void);
 int engine_rotation_tests(void);
 int engine_slots_tests(void);
 int engine_trial_tests(void);
+int engine_check_tests(void);
 int worker_tests(void);
 
 #endif

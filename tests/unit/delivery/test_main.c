@@ -2,6 +2,7 @@
 #include "test_hostile.h"
 
 int resolver_tests(void);
+int transport_check_tests(void);
 int transport_names_tests(void);
 int transport_net_tests(void);
 int transport_tests(void);
@@ -19,11 +20,13 @@ int main(void)
 	failed += engine_dead_tests();
 	failed += engine_slots_tests();
 	failed += engine_trial_tests();
+	failed += engine_check_tests();
 	failed += engine_outage_tests();
 	failed += engine_regression_tests();
 	failed += engine_memory_tests();
 	failed += resolver_tests();
 	failed += transport_tests();
+	failed += transport_check_tests();
 	failed += transport_names_tests();
 	failed += transport_net_tests();
 	failed += transport_tls_tests();

@@ -106,6 +106,12 @@ void post_fini(struct post *p)
 	url_fini(&p->url);
 }
 
+void post_check(struct post *p, struct transport_check *check)
+{
+	ch_bytes_unref(&p->job.body);
+	p->job.check = check;
+}
+
 void post_send(struct kit *k, struct post *p)
 {
 	p->done = 0;

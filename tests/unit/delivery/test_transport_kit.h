@@ -150,6 +150,8 @@ struct post {
 
 void post_init(struct post *p, const char *url_format, ...) CH_PRINTF(2, 3);
 void post_fini(struct post *p);
+/* From now on nothing is sent: what is found stands in check. */
+void post_check(struct post *p, struct transport_check *check);
 void post_again(struct post *p); /* frees the last attempt, keeps the rest */
 void post_send(struct kit *k, struct post *p);
 void post_wait(struct kit *k, struct post *p); /* fails the test when it takes more than 10 s */

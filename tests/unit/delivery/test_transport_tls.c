@@ -297,6 +297,44 @@ static void a_bad_certificate_is_refused_and_named(void **state)
 	}
 }
 
+/* The whole handshake, and not a byte inside. */
+static void a_check_sees_the_certificate_and_sends_nothing(void **state)
+{
+	static const struct {
+		const char *names;
+		long to_s;
+		int newest;
+		const char *words; /* NULL: it is good */
+	} cases[] = {
+			{"DNS:hook.example", 20 * DAY_S, TLS1_3_VERSION, NULL},
+			{"DNS:hook.example", 20 * DAY_S, TLS1_2_VERSION, NULL},
+			{"DNS:hook.example", -1, TLS1_3_VERSION, "expired"},
+			{"DNS:other.example", DAY_S, TLS1_3_VERSION, "another name than hook.example"},
+			{"DNS:hook.example", DAY_S, TLS1_1_VERSION, "TLS handshake failed: "},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct cert ca = authority_make();
+		struct cert leaf = cert_make("hook", cases[i].names, -2 * DAY_S, cases[i].to_s, &ca);
+		int64_t end_s = leaf.end_s;
+		struct fixture *f = begin(ca, leaf, cases[i].newest, true);
+		struct transport_check check;
+		post_check(&f->post, &check);
+		post_run(&f->kit, &f->post);
+		const struct attempt *a = &f->post.job.attempt;
+		assert_outcome(&f->post, cases[i].words != NULL ? ATTEMPT_TLS : ATTEMPT_ANSWERED);
+		assert_int_equal(check.is_ready, cases[i].words == NULL);
+		if (cases[i].words != NULL)
+			assert_words(&f->post, cases[i].words);
+		else
+			assert_true(a->tls_version[0] != '\0' && a->tls_us >= a->connect_us);
+		assert_true(a->connect_us >= 0);
+		if (cases[i].newest != TLS1_1_VERSION)
+			assert_int_equal(a->cert_end_s, end_s);
+		end(f);
+		assert_int_equal(f->receiver.requests, 0);
+	}
+}
+
 static void a_literal_needs_its_address_in_the_certificate(void **state)
 {
 	static const char *const names[] = {"IP:127.0.0.1", "DNS:hook.example"};
@@ -472,6 +510,7 @@ int transport_tls_tests(void)
 			cmocka_unit_test(a_private_authority_is_added_by_file),
 			cmocka_unit_test(the_systems_authorities_are_not_replaced_but_unknown_ones_refused),
 			cmocka_unit_test(a_bad_certificate_is_refused_and_named),
+			cmocka_unit_test(a_check_sees_the_certificate_and_sends_nothing),
 			cmocka_unit_test(a_literal_needs_its_address_in_the_certificate),
 			cmocka_unit_test(tls_before_1_2_is_refused),
 			cmocka_unit_test(sessions_are_resumed_until_the_endpoint_is_forgotten),
