@@ -12,6 +12,9 @@
 /* A path that nothing is behind, or a route that ignores bodies, takes this much of one. */
 #define LIMIT_NONE_BYTES 4096
 #define LIMIT_SMALL_BYTES ((size_t)256 * 1024)
+/* Checks of URLs by an account. */
+#define CHECKS_MAX 10
+#define CHECKS_SECONDS 60
 
 static int add_account(struct accounts_registry *all, const struct account *a, struct ch_err *err)
 {
@@ -41,6 +44,9 @@ static int fill(struct api *a, struct ch_err *err)
 		rc = spent_add(&a->spent, &conf->spent[i].id, conf->spent[i].until_ms, a->started.ms);
 	if (rc == 0)
 		rc = request_limit_create(conf->request_rate, &conf->rand, &a->limit);
+	if (rc == 0)
+		rc = request_limit_create(
+				(struct request_rate){CHECKS_MAX, CHECKS_SECONDS}, &conf->rand, &a->checks);
 	if (rc == 0)
 		rc = auth_init(&a->auth, &(struct auth_conf){.accounts = a->accounts,
 							 .clock = conf->clock,
@@ -79,6 +85,7 @@ void api_destroy(struct api **pa)
 		return;
 	CH_ASSERT(a->busy == 0);
 	request_limit_destroy(&a->limit);
+	request_limit_destroy(&a->checks);
 	auth_fini(&a->auth);
 	spent_fini(&a->spent);
 	accounts_destroy(&a->accounts);

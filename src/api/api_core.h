@@ -39,6 +39,7 @@ struct api {
 	struct auth auth;
 	struct spent spent;
 	struct request_limit *limit;
+	struct request_limit *checks; /* of URLs */
 	struct call_codec *codec;
 	struct id_gen ids;
 	bool is_stopping;

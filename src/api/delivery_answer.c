@@ -59,7 +59,7 @@ static void put_timings(struct json_out *o, const struct attempt *a)
 	json_out_close(o, '}');
 }
 
-static void put_connection(struct json_out *o, const struct attempt *a)
+void delivery_connection(struct json_out *o, const struct attempt *a)
 {
 	char address[ADDRESS_TEXT_MAX];
 	char end[TIME_TEXT_LEN];
@@ -144,7 +144,7 @@ void delivery_attempt(struct json_out *o, const char *key, const struct attempt 
 		json_out_text(o, "status", NULL);
 	json_out_text(o, "detail", a->detail);
 	put_timings(o, a);
-	put_connection(o, a);
+	delivery_connection(o, a);
 	put_headers(o, a->request_headers);
 	json_out_text(o, "location", a->location);
 	put_answer(o, a);

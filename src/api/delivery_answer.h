@@ -20,5 +20,7 @@ struct delivery_live {
 void delivery_members(struct json_out *o, const struct delivery *d, const struct delivery_live *live);
 /* One object; key NULL: in a list. */
 void delivery_attempt(struct json_out *o, const char *key, const struct attempt *a);
+/* The members address, tlsVersion and certificateEnd, in an object that is open. */
+void delivery_connection(struct json_out *o, const struct attempt *a);
 
 #endif

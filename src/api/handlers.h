@@ -22,6 +22,7 @@ void webhooks_delete(struct api_request *r);
 void webhooks_enable(struct api_request *r);
 void webhooks_disable(struct api_request *r);
 void webhooks_test(struct api_request *r);
+void webhooks_check(struct api_request *r);
 
 void secrets_post(struct api_request *r);
 void secrets_delete(struct api_request *r);

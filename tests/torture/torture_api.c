@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../unit/api/api_rig.h"
+#include "../unit/api/still_loop.h"
 #include "base/alloc.h"
 #include "torture.h"
 
@@ -32,10 +33,12 @@ struct ask {
 	bool is_chunked;
 	const char *stored; /* the call that is there once it succeeded */
 	int ahead; /* so many small requests go before it on the connection, at once */
+	void (*answer)(struct transport_job *job); /* it asks a delivery loop; NULL: there is none */
 };
 
 struct asked {
 	struct api_rig *rig;
+	struct still_loop loop;
 	const struct ask *ask;
 	char *text; /* the request */
 	size_t text_len;
@@ -152,6 +155,10 @@ static void *ask_open(void)
 	write_body(&text, a->ask);
 	a->text_len = text.len;
 	a->text = ch_buf_detach(&text);
+	if (a->ask->answer) {
+		still_loop_open(&a->loop, a->rig);
+		a->loop.answer = a->ask->answer;
+	}
 	return a;
 }
 
@@ -160,6 +167,8 @@ static void ask_close(void *ctx)
 	struct asked *a = ctx;
 	void *state = a->rig;
 
+	if (a->ask->answer)
+		still_loop_close(&a->loop, a->rig);
 	api_rig_teardown(&state);
 	ch_free(a->text);
 	free(a);
@@ -261,6 +270,25 @@ static void fail_store(void *ctx, bool is_write, int nth, int code)
 		store_fault_fail_read(a->rig->fault, nth, code);
 }
 
+/* A name with a good and a bad address, and a certificate that ends. */
+static void find_a_way(struct transport_job *job)
+{
+	job->check->found[0].address = (struct address){4, {10, 0, 0, 1}};
+	job->check->found[0].refusal = "private";
+	job->check->found[1].address = job->attempt.address = (struct address){4, {203, 0, 113, 7}};
+	job->check->found_count = 2;
+	job->check->is_ready = true;
+	job->attempt.outcome = ATTEMPT_ANSWERED;
+	job->attempt.connect_us = 1;
+	job->attempt.cert_end_s = 1;
+}
+
+static void find_nothing(struct transport_job *job)
+{
+	job->attempt.outcome = ATTEMPT_DNS;
+	job->attempt.detail = ch_strdup("no such name");
+}
+
 #define ASK(title, its_method, its_path, its_headers, its_body, ...)                                         \
 	.name = (title), .open = ask_open, .run = ask_run, .check = ask_check, .close = ask_close,           \
 	.fail_store = fail_store, .may_manage = true, .what = &(const struct ask)                            \
@@ -298,6 +326,12 @@ static const struct torture all[] = {
 				.status = 400)},
 		{ASK("a webhook that is no JSON", "POST", "/v1/webhooks", KEY_A JSON_TYPE,
 				"{\"url\":\"" URL "\",", .status = 400)},
+		{ASK("a URL checked", "POST", "/v1/webhooks/check", KEY_A JSON_TYPE, "{\"url\":\"" URL "\"}",
+				.status = 200, .answer = find_a_way)},
+		{ASK("a URL that leads nowhere checked", "POST", "/v1/webhooks/check", KEY_A JSON_TYPE,
+				"{\"url\":\"" URL "\"}", .status = 200, .answer = find_nothing)},
+		{ASK("a bad URL checked", "POST", "/v1/webhooks/check", KEY_A JSON_TYPE,
+				"{\"url\":\"no URL\"}", .status = 200, .answer = find_nothing)},
 		{ASK("a webhook read", "GET", "/v1/webhooks/@w", KEY_A, NULL, .status = 200), .reads = 1},
 		{ASK("a webhook changed", "PATCH", "/v1/webhooks/@w", KEY_A PATCH_TYPE,
 				 "{\"name\":\"z\",\"agentIds\":[\"" AGENT_1 "\"]}", .status = 200),

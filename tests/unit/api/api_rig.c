@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "still_loop.h"
 
 static void on_port(evutil_socket_t fd, short what, void *ctx)
 {
@@ -17,6 +18,8 @@ static void turn(struct rig *rig)
 	struct api_rig *r = rig->ctx;
 	if (!r->is_store_stopped)
 		store_inline_step(r->store);
+	if (r->loop)
+		still_loop_step(r->loop);
 	ch_port_dispatch(&r->port);
 }
 

@@ -19,6 +19,8 @@
 #define AGENT_1 "aaaaaaaa-0000-4000-8000-000000000001"
 #define NOBODY "99999999-0000-4000-8000-000000000009"
 
+struct still_loop;
+
 struct api_rig {
 	struct rig rig;
 	struct ch_port port;
@@ -34,6 +36,7 @@ struct api_rig {
 	struct ch_log log;
 	struct ch_buf logged;
 	struct api *api;
+	struct still_loop *loop; /* NULL: none */
 	bool is_store_stopped; /* requests to the store are left lying */
 };
 

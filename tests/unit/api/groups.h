@@ -18,5 +18,6 @@ int group_token_routes(void);
 int group_tokens(void);
 int group_waits(void);
 int group_account_routes(void);
+int group_url_check(void);
 
 #endif

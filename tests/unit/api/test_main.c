@@ -20,5 +20,6 @@ int main(void)
 	failed += group_tokens();
 	failed += group_waits();
 	failed += group_account_routes();
+	failed += group_url_check();
 	return failed;
 }
