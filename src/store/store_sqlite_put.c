@@ -43,27 +43,44 @@ struct id sq_next_id(struct store_sqlite *s, int64_t now_ms)
 	return id;
 }
 
+static bool wants(const struct sq_hook *hook, const struct store_call_put *put)
+{
+	return webhook_wants(hook->settings, put->in.facts.status, &put->in.facts.agent_id);
+}
+
+/* Counted first: an account may have fifty webhooks of which most calls concern one. */
+static int reserve_news(const struct sq_group *g, const struct store_call_put *put, struct news *n)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < g->count; i++)
+		count += wants(g->hooks[i], put);
+	if (count == 0)
+		return 0;
+	n->hooks = ch_alloc(count * sizeof(struct sq_hook *));
+	n->rows = ch_alloc(count * sizeof(struct delivery));
+	return n->hooks == NULL || n->rows == NULL ? CH_ENOMEM : 0;
+}
+
 static int make_news(struct store_sqlite *s, const struct store_call_put *put,
 		const struct rules_put *decision, struct ch_bytes *body, struct news *ret)
 {
 	struct sq_group *g = sq_group_find(&s->hooks, put->in.account);
 	struct news n = {0};
 
-	if (!decision->makes_deliveries || g == NULL || g->count == 0)
+	if (!decision->makes_deliveries || g == NULL)
 		goto done;
-	n.hooks = ch_alloc(g->count * sizeof(struct sq_hook *));
-	n.rows = ch_alloc(g->count * sizeof(struct delivery));
-	if (n.hooks == NULL || n.rows == NULL)
+	if (reserve_news(g, put, &n) != 0)
 		goto fail;
 	for (size_t i = 0; i < g->count; i++) {
-		struct webhook *w = g->hooks[i]->settings;
+		struct sq_hook *hook = g->hooks[i];
 
-		if (!webhook_wants(w, put->in.facts.status, &put->in.facts.agent_id))
+		if (!wants(hook, put))
 			continue;
 		struct id id = sq_next_id(s, put->in.now_ms);
-		if (rules_delivery_make(put, decision, w, &id, body, &n.rows[n.count]) != 0)
+		if (rules_delivery_make(put, decision, hook->settings, &id, body, &n.rows[n.count]) != 0)
 			goto fail;
-		n.hooks[n.count++] = g->hooks[i];
+		n.hooks[n.count++] = hook;
 	}
 done:
 	*ret = n;
@@ -147,10 +164,6 @@ static int write_version(struct store_sqlite *s, struct store_call_put *put, con
 	put->out.body = body;
 	put->out.deliveries = n.rows;
 	put->out.delivery_count = n.count;
-	if (n.count == 0) {
-		ch_free(n.rows);
-		put->out.deliveries = NULL;
-	}
 	ch_free(n.hooks);
 	return 0;
 }
