@@ -1,6 +1,7 @@
 #include "base/rand.h"
 
 #include <openssl/rand.h>
+#include <string.h>
 
 #include "base/assert.h"
 
@@ -70,6 +71,31 @@ static void seeded_fill(void *ctx, void *out, size_t len)
 struct ch_rand ch_rand_seeded_of(struct ch_rand_seeded *r)
 {
 	return (struct ch_rand){.fill = seeded_fill, .ctx = r};
+}
+
+void ch_rand_stock_init(struct ch_rand_stock *r, struct ch_rand source)
+{
+	*r = (struct ch_rand_stock){.source = source, .used = sizeof(r->bytes)};
+}
+
+static void stock_fill(void *ctx, void *out, size_t len)
+{
+	struct ch_rand_stock *r = ctx;
+	if (len > sizeof(r->bytes)) {
+		ch_rand_fill(&r->source, out, len);
+		return;
+	}
+	if (len > sizeof(r->bytes) - r->used) {
+		ch_rand_fill(&r->source, r->bytes, sizeof(r->bytes));
+		r->used = 0;
+	}
+	memcpy(out, r->bytes + r->used, len);
+	r->used += len;
+}
+
+struct ch_rand ch_rand_stock_of(struct ch_rand_stock *r)
+{
+	return (struct ch_rand){.fill = stock_fill, .ctx = r};
 }
 
 void ch_rand_fill(const struct ch_rand *r, void *out, size_t len)

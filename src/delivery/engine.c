@@ -396,7 +396,8 @@ int engine_create(const struct engine_conf *conf, struct engine **ret, struct ch
 	if (!e)
 		return ch_err_set(err, CH_ENOMEM, "no memory for a delivery engine");
 	e->conf = *conf;
-	id_gen_init(&e->ids, conf->clock, conf->rand);
+	ch_rand_stock_init(&e->rand, conf->rand);
+	id_gen_init(&e->ids, conf->clock, ch_rand_stock_of(&e->rand));
 	ch_map_init(&e->lanes, &conf->rand);
 	engine_ring_init(e);
 	engine_outage_init(e);

@@ -67,6 +67,7 @@ struct downtime {
 struct engine {
 	struct engine_conf conf;
 	struct engine_stats stats;
+	struct ch_rand_stock rand; /* for ids */
 	struct id_gen ids;
 	bool (*owns)(void *ctx, const struct id *webhook);
 	void *owns_ctx;

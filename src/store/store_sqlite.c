@@ -32,22 +32,6 @@ static void configure_once(void)
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-static void rand_fill(void *ctx, void *out, size_t len)
-{
-	struct sq_rand *r = ctx;
-
-	if (len > sizeof(r->bytes)) {
-		ch_rand_fill(&r->source, out, len);
-		return;
-	}
-	if (len > sizeof(r->bytes) - r->used) {
-		ch_rand_fill(&r->source, r->bytes, sizeof(r->bytes));
-		r->used = 0;
-	}
-	memcpy(out, r->bytes + r->used, len);
-	r->used += len;
-}
-
 static int on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
 {
 	struct store_sqlite *s = ctx;
@@ -384,11 +368,10 @@ int store_sqlite_open(const char *path, const struct store_conf *conf, struct st
 		return sq_no_memory(err);
 	s->base.ops = &sqlite_ops;
 	s->lock_fd = -1;
-	s->rand.source = conf->rand;
-	s->rand.used = sizeof(s->rand.bytes);
+	ch_rand_stock_init(&s->rand, conf->rand);
 	s->checkpoint_at = FORCED_PAGES;
 	sq_hooks_init(&s->hooks, &conf->rand);
-	id_gen_init(&s->ids, ch_clock_virtual_of(&s->id_clock), (struct ch_rand){rand_fill, &s->rand});
+	id_gen_init(&s->ids, ch_clock_virtual_of(&s->id_clock), ch_rand_stock_of(&s->rand));
 	s->path = ch_strdup(path);
 	rc = s->path == NULL ? sq_no_memory(err) : sq_of_whole(open_file(s, err), err);
 	if (rc != 0) {

@@ -165,13 +165,6 @@ struct sq_marks {
 	int64_t last_call, last_attempt; /* that were removed; as in the table */
 };
 
-/* Randomness fetched in larger pieces: the system's costs the same for 8 bytes as for 256. */
-struct sq_rand {
-	struct ch_rand source;
-	uint8_t bytes[256];
-	size_t used; /* of bytes; all of them at the start */
-};
-
 /* Accounts that were deleted: nothing new may come for them. */
 struct sq_closed {
 	int64_t *numbers; /* ascending */
@@ -183,7 +176,7 @@ struct store_sqlite {
 	struct sq_conn conn;
 	char *path;
 	int lock_fd;
-	struct sq_rand rand;
+	struct ch_rand_stock rand;
 	struct sq_hooks hooks;
 	struct sq_closed closed; /* loaded with hooks */
 	struct sq_marks marks;

@@ -52,6 +52,45 @@ static void test_seed_repeats(void **state)
 	assert_memory_not_equal(x, y, sizeof(x));
 }
 
+struct counted_source {
+	struct ch_rand_seeded seeded;
+	int fills;
+};
+
+static void counted_fill(void *ctx, void *out, size_t len)
+{
+	struct counted_source *s = ctx;
+	struct ch_rand r = ch_rand_seeded_of(&s->seeded);
+	s->fills++;
+	ch_rand_fill(&r, out, len);
+}
+
+/* Every byte comes once, in order, and small ones share a fetch. */
+static void test_stock_gives_the_bytes_of_its_source(void **state)
+{
+	struct counted_source a = {.fills = 0}, b = {.fills = 0};
+	struct ch_rand_stock stock;
+	uint8_t got[256], want[256], large[300];
+	ch_rand_seeded_init(&a.seeded, 7);
+	ch_rand_seeded_init(&b.seeded, 7);
+	ch_rand_stock_init(&stock, (struct ch_rand){.fill = counted_fill, .ctx = &a});
+	struct ch_rand r = ch_rand_stock_of(&stock);
+	counted_fill(&b, want, sizeof(want));
+	for (size_t i = 0; i < sizeof(got); i += 8)
+		ch_rand_fill(&r, got + i, 8);
+	assert_int_equal(a.fills, 1);
+	assert_memory_equal(got, want, sizeof(got));
+	ch_rand_fill(&r, got, 250);
+	counted_fill(&b, want, sizeof(want));
+	assert_memory_equal(got, want, 250);
+	/* What is left does not do for nine: they come whole from the next piece. */
+	ch_rand_fill(&r, got, 9);
+	counted_fill(&b, want, sizeof(want));
+	assert_memory_equal(got, want, 9);
+	ch_rand_fill(&r, large, sizeof(large));
+	assert_int_equal(a.fills, 4);
+}
+
 static void test_below_reaches_all_and_no_more(void **state)
 {
 	struct ch_rand_seeded s;
@@ -117,6 +156,7 @@ int run_rand(void)
 			cmocka_unit_test(test_system_fills_all),
 			cmocka_unit_test(test_seeded_is_xoshiro),
 			cmocka_unit_test(test_seed_repeats),
+			cmocka_unit_test(test_stock_gives_the_bytes_of_its_source),
 			cmocka_unit_test(test_below_reaches_all_and_no_more),
 			cmocka_unit_test(test_below_is_unbiased),
 			cmocka_unit_test(test_below_zero_is_a_bug),
