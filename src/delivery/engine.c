@@ -220,7 +220,7 @@ static bool takes_urgent(const struct engine *e, const struct lane *l, size_t by
 {
 	enum lane_state s = lane_state_of(l);
 	return (s == LANE_READY || s == LANE_DEAD || s == LANE_PROBING) && !e->is_stopping &&
-	       l->urgent_count < ENGINE_QUEUE_MAX && engine_has_room(e, l, bytes) &&
+	       l->urgent_count < lane_places(l) && engine_has_room(e, l, bytes) &&
 	       (l->urgent_count == 0 || l->body_bytes + bytes <= engine_byte_share(e));
 }
 

@@ -28,8 +28,13 @@
 #include "policy/retry.h"
 #include "store/client.h"
 
-#define ENGINE_QUEUE_MAX 64 /* deliveries a lane holds besides those in flight */
-#define ENGINE_REFILL_AT 24 /* claims more when fewer wait */
+/* Deliveries a lane holds besides those in flight, and below how many that wait it claims more. A claim
+ * passes over all that the lane holds, so that many small ones cost a quick lane more than the rows they
+ * bring; a slow one has time, and holds its bodies for long. */
+#define ENGINE_QUEUE_MAX 256
+#define ENGINE_QUEUE_SLOW_MAX 64
+#define ENGINE_REFILL_AT 64
+#define ENGINE_REFILL_SLOW_AT 24
 
 enum lane_state { LANE_READY, LANE_DEAD, LANE_PROBING, LANE_SUSPENDED, LANE_DISABLED, LANE_STATE_COUNT };
 

@@ -85,6 +85,16 @@ int lane_queued(const struct lane *l)
 	return l->fresh_count + l->backlog_count;
 }
 
+int lane_places(const struct lane *l)
+{
+	return lane_is_slow(l) ? ENGINE_QUEUE_SLOW_MAX : ENGINE_QUEUE_MAX;
+}
+
+static int refill_at(const struct lane *l)
+{
+	return lane_is_slow(l) ? ENGINE_REFILL_SLOW_AT : ENGINE_REFILL_AT;
+}
+
 static bool window_has_room(const struct lane *l)
 {
 	return l->busy - l->urgent_busy < l->window.size;
@@ -154,9 +164,9 @@ bool lane_takes_fresh(const struct lane *l, size_t body_bytes, size_t byte_share
 	bool store_has_more = l->claim || l->next_due_ms <= now_wall_ms;
 	if (l->state.state != LANE_READY)
 		return false;
-	if (store_has_more && l->fresh_count >= ENGINE_REFILL_AT)
+	if (store_has_more && l->fresh_count >= refill_at(l))
 		return false;
-	if (lane_queued(l) >= ENGINE_QUEUE_MAX)
+	if (lane_queued(l) >= lane_places(l))
 		return false;
 	return l->body_bytes == 0 || l->body_bytes + body_bytes <= byte_share;
 }
@@ -164,14 +174,14 @@ bool lane_takes_fresh(const struct lane *l, size_t body_bytes, size_t byte_share
 bool lane_wants_claim(const struct lane *l, size_t byte_share, int64_t now_wall_ms)
 {
 	return l->state.state == LANE_READY && !l->is_paused && !l->claim && l->next_due_ms <= now_wall_ms &&
-	       l->backlog_count < ENGINE_REFILL_AT && lane_claim_room(l) >= LANE_CLAIM_MIN &&
+	       l->backlog_count < refill_at(l) && lane_claim_room(l) >= LANE_CLAIM_MIN &&
 	       (l->body_bytes == 0 || l->body_bytes < byte_share);
 }
 
 int lane_claim_room(const struct lane *l)
 {
-	int places = ENGINE_QUEUE_MAX - lane_queued(l);
-	int backlog = ENGINE_QUEUE_MAX - ENGINE_REFILL_AT - l->backlog_count;
+	int places = lane_places(l) - lane_queued(l);
+	int backlog = lane_places(l) - refill_at(l) - l->backlog_count;
 	return places < backlog ? places : backlog;
 }
 

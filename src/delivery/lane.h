@@ -195,6 +195,7 @@ void lane_set_deleted(struct lane *l);
 
 enum lane_state lane_state_of(const struct lane *l);
 int lane_queued(const struct lane *l); /* fresh and backlog */
+int lane_places(const struct lane *l); /* how many that may be */
 /* The line to stand in; LINE_NONE: nothing can be sent now. rate_ready_mono_ms must be up to date. */
 enum lane_line lane_line_now(const struct lane *l, int64_t now_mono_ms);
 /* Something could be sent if only the rate limit let it. */
@@ -206,7 +207,7 @@ void lane_note_time(struct lane *l, int64_t total_ms);
 /* byte_share: how many bytes of bodies this lane may hold; one delivery always fits. */
 bool lane_takes_fresh(const struct lane *l, size_t body_bytes, size_t byte_share, int64_t now_wall_ms);
 bool lane_wants_claim(const struct lane *l, size_t byte_share, int64_t now_wall_ms);
-/* How many rows a claim may bring; fresh ones keep ENGINE_REFILL_AT places of their own. */
+/* How many rows a claim may bring; fresh ones keep some places of their own. */
 int lane_claim_room(const struct lane *l);
 /* Deleted, and nothing of it is under way. */
 bool lane_is_spent(const struct lane *l);
