@@ -221,6 +221,13 @@ static void put_store(struct ch_buf *out, const struct store_stats *s)
 	one(out, "callhook_store_failures_total", "counter", "Transactions that failed as a whole.",
 			load(&s->failures));
 	one(out, "callhook_store_reads_total", "counter", "Reads.", load(&s->reads));
+	one(out, "callhook_retention_calls_total", "counter", "Calls removed for their age.",
+			load(&s->removed_calls));
+	one(out, "callhook_retention_attempts_total", "counter", "Attempts removed for their age.",
+			load(&s->removed_attempts));
+	one(out, "callhook_retention_canceled_total", "counter",
+			"Deliveries canceled because they were parked for longer than calls are kept.",
+			load(&s->expired));
 	one(out, "callhook_store_queued", "gauge", "Writes that wait.", (double)atomic_load(&s->queued));
 	one(out, "callhook_store_writable", "gauge", "1, or 0 while the store refuses writes.",
 			atomic_load(&s->last_error) == 0);

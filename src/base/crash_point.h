@@ -52,6 +52,9 @@
 	X(account_closed) \
 	X(purge_inside) \
 	X(purge_finished) \
+	/* what is older than retention goes, in steps */ \
+	X(retention_inside) \
+	X(retention_between) \
 	/* a replay, in steps */ \
 	X(replay_inside) \
 	X(replay_between) \

@@ -35,6 +35,7 @@ static int start_store(struct service *s, struct ch_err *err)
 			.readers = s->conf.readers,
 			.batch_max = 512,
 			.result_wait_ms = 5,
+			.retention = s->conf.retention,
 			.watcher = {.committed = on_committed, .ctx = s}};
 	struct store *store = NULL;
 	s->watcher = workers_watcher(&s->workers);

@@ -87,6 +87,14 @@ static const struct opt_spec specs[] = {
 				.arg = "N",
 				.fallback = "50",
 				.help = "webhooks an account may have"},
+		{.name = "retention-calls",
+				.arg = "DAYS",
+				.fallback = "90",
+				.help = "how long calls and their deliveries are kept; 0: for ever"},
+		{.name = "retention-attempts",
+				.arg = "DAYS",
+				.fallback = "30",
+				.help = "how long attempts are kept; 0: for ever"},
 		{.name = "rate-limit",
 				.arg = "COUNT/SECONDS",
 				.fallback = "100/15",
@@ -207,6 +215,18 @@ static int read_sizes(const struct opts *o, struct serve_conf *c, struct ch_err 
 	c->call_max_bytes = (size_t)bytes;
 	c->max_webhooks = (int)webhooks;
 	c->grace_ms = (int)grace * 1000;
+	return rc;
+}
+
+static int read_retention(const struct opts *o, struct serve_conf *c, struct ch_err *err)
+{
+	static const int64_t day_ms = INT64_C(24) * 3600 * 1000;
+	int64_t calls = 0, attempts = 0;
+	int rc = opts_int(o, "retention-calls", 0, 36500, &calls, err);
+
+	if (rc == 0)
+		rc = opts_int(o, "retention-attempts", 0, 36500, &attempts, err);
+	c->retention = (struct store_retention){.calls_ms = calls * day_ms, .attempts_ms = attempts * day_ms};
 	return rc;
 }
 
@@ -341,6 +361,8 @@ int serve_conf_read(const struct opts *o, struct serve_conf *ret, struct ch_err 
 		rc = read_safety(o, ret, err);
 	if (rc == 0)
 		rc = read_sizes(o, ret, err);
+	if (rc == 0)
+		rc = read_retention(o, ret, err);
 	if (rc == 0)
 		rc = read_rate(o, ret, err);
 	if (rc == 0)

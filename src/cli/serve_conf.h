@@ -18,6 +18,7 @@
 #include "model/address.h"
 #include "model/url.h"
 #include "policy/retry.h"
+#include "store/request_retention.h"
 
 #define SERVE_WORKERS_MAX 16
 #define SERVE_NETWORKS_MAX (OPTS_VALUES_MAX + 2)
@@ -54,6 +55,7 @@ struct serve_conf {
 	struct retry_schedule schedule;
 	size_t call_max_bytes;
 	int max_webhooks;
+	struct store_retention retention;
 	struct request_rate request_rate;
 	int grace_ms;
 	enum ch_log_level log_level;

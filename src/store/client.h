@@ -47,6 +47,8 @@ struct store_stats {
 	atomic_ullong failures; /* commits that failed as a whole, those tried again in parts too */
 	atomic_llong queued; /* a gauge: waiting for the writer now */
 	atomic_ullong reads;
+	/* By retention; struct store_retention_step has more about each. */
+	atomic_ullong expired, removed_calls, removed_attempts, removed_replays;
 	atomic_int last_error; /* a gauge: 0, or the CH_E code while the store refuses writes */
 };
 
@@ -56,6 +58,7 @@ struct store_threads_conf {
 	size_t batch_max; /* requests a transaction; 512 */
 	int result_wait_ms; /* how long results of attempts may wait for company; 5 */
 	struct store_watcher watcher; /* committed may be NULL */
+	struct store_retention retention;
 };
 
 /* Takes *store and nulls it, on success only. destroy answers what is queued (writes are still done), then
@@ -69,6 +72,9 @@ struct store_stats *store_threads_stats(struct store_client *c); /* lives as lon
 int store_inline_start(struct store **store, struct ch_clock clock, const struct store_watcher *watcher,
 		struct store_client **ret, struct ch_err *err) CH_MUST_USE;
 size_t store_inline_step(struct store_client *c);
+/* From now on; once. CH_ENOMEM. */
+int store_inline_keep(struct store_client *c, const struct store_retention *retention,
+		struct ch_err *err) CH_MUST_USE;
 
 void store_client_destroy(struct store_client **c);
 

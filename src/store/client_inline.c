@@ -120,6 +120,11 @@ size_t store_inline_step(struct store_client *base)
 	return served + step_reads(c);
 }
 
+int store_inline_keep(struct store_client *base, const struct store_retention *retention, struct ch_err *err)
+{
+	return store_writer_keep(&inline_of(base)->writer, retention, err);
+}
+
 static void inline_destroy(struct store_client *base)
 {
 	struct inline_client *c = inline_of(base);

@@ -217,6 +217,8 @@ static void run_batch(struct threads_client *c)
 	 * it is as heavy as hundreds of accepts, never has to wait for a free place. */
 	if (sweep != NULL)
 		c->batch[count++] = sweep;
+	if (count == 0)
+		return; /* the step that was due let others go first, and they are still on their way */
 	store_writer_run(&c->writer, c->batch, count);
 	c->has_news = true;
 }
@@ -393,7 +395,9 @@ int store_threads_start(struct store **store, const struct store_threads_conf *c
 		free_unstarted(c);
 		return rc;
 	}
-	rc = start_threads(c, err);
+	rc = store_writer_keep(&c->writer, &conf->retention, err);
+	if (rc == 0)
+		rc = start_threads(c, err);
 	if (rc != 0) {
 		free_client(c);
 		return rc;

@@ -23,6 +23,7 @@ static const char *const kind_names[STORE_KIND_COUNT] = {
 		[STORE_ACCOUNT_SWEEP] = "account_sweep",
 		[STORE_AUDIT_ADD] = "audit_add",
 		[STORE_SPEND] = "spend",
+		[STORE_RETENTION_STEP] = "retention_step",
 		[STORE_CALL_GET] = "call_get",
 		[STORE_WEBHOOK_GET] = "webhook_get",
 		[STORE_WEBHOOK_LIST] = "webhook_list",
@@ -193,6 +194,9 @@ void store_request_clear_out(struct store_request *r)
 		break;
 	case STORE_REPLAY_STEP:
 		ZERO(r->u.replay_step.out);
+		break;
+	case STORE_RETENTION_STEP:
+		ZERO(r->u.retention_step.out);
 		break;
 	case STORE_WEBHOOK_CREATE:
 	case STORE_WEBHOOK_UPDATE:

@@ -30,6 +30,7 @@
 #include "model/webhook.h"
 #include "store/request_accounts.h"
 #include "store/request_replays.h"
+#include "store/request_retention.h"
 
 enum store_kind {
 	/* writes, in one transaction with whatever else is queued */
@@ -50,6 +51,7 @@ enum store_kind {
 	STORE_ACCOUNT_SWEEP,
 	STORE_AUDIT_ADD,
 	STORE_SPEND,
+	STORE_RETENTION_STEP,
 	/* reads: all from here on */
 	STORE_CALL_GET,
 	STORE_WEBHOOK_GET,
@@ -427,6 +429,7 @@ struct store_request {
 		struct store_account_delete account_delete;
 		struct store_account_sweep account_sweep;
 		struct store_spend spend;
+		struct store_retention_step retention_step;
 		struct store_call_get call_get;
 		struct store_webhook_get webhook_get;
 		struct store_webhook_list webhook_list;

@@ -10,6 +10,7 @@
 static const char parked_reason[] = "the webhook is switched off";
 static const char deleted_reason[] = "the webhook was deleted";
 const char rules_erased[] = "the call was erased";
+const char rules_expired[] = "it was parked for longer than calls are kept";
 
 static const char *parked_because(const struct webhook *w)
 {
@@ -169,6 +170,15 @@ void rules_erase_apply(int64_t now_ms, struct rules_row *row)
 	row->due_ms = 0;
 	row->finished_ms = now_ms;
 	row->reason = rules_erased;
+}
+
+void rules_expire_apply(int64_t now_ms, struct rules_row *row)
+{
+	CH_ASSERT(row->state == DELIVERY_PARKED);
+	row->state = DELIVERY_CANCELED;
+	row->due_ms = 0;
+	row->finished_ms = now_ms;
+	row->reason = rules_expired;
 }
 
 void rules_attempt_strip(struct attempt *a)

@@ -73,6 +73,13 @@ void rules_erase_apply(int64_t now_ms, struct rules_row *row);
 void rules_attempt_strip(struct attempt *a);
 extern const char rules_erased[]; /* words */
 
+/* A row that is PARKED is older than calls are kept. */
+void rules_expire_apply(int64_t now_ms, struct rules_row *row);
+/* So long after a delivery ended its call stays at least, for whoever wants to see what became of it: one
+ * that was sent again, one that was canceled for its age. */
+#define RULES_RETENTION_SEEN_MS (INT64_C(24) * 3600 * 1000)
+extern const char rules_expired[]; /* words */
+
 /* The webhook of row asks for it again; deleted: it was. row becomes what it is then. 0, CH_ENOENT or
  * CH_ECONFLICT. */
 int rules_resend_apply(const struct webhook *w, int64_t now_ms, struct rules_row *row,

@@ -37,6 +37,7 @@ static void memory_commit(struct store_memory *m)
 		ch_free(u);
 	}
 	memory_purge(m);
+	memory_retain(m);
 }
 
 static void memory_rollback(struct store_memory *m)

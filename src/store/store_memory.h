@@ -43,6 +43,8 @@ struct memory_call {
 	struct ch_map_node node;
 	struct memory_call_key key;
 	struct memory_version latest;
+	bool is_held, goes; /* while retention looks at it */
+	bool is_mark; /* it was erased, and all else of it removed */
 };
 
 struct memory_webhook {
@@ -126,6 +128,7 @@ struct store_memory {
 	struct memory_call removed_call; /* of account 0: stands in call_order for those that were */
 	size_t call_count, call_cap;
 	struct ch_list replays; /* newest first */
+	struct store_retention_step *retaining; /* by this transaction, once it is kept; NULL: not */
 	struct ch_list undo; /* of the transaction that runs, newest first */
 };
 
@@ -193,6 +196,10 @@ int memory_replay_get(const struct store_memory *m, struct store_request *r) CH_
 int memory_replay_list(const struct store_memory *m, struct store_request *r) CH_MUST_USE;
 int memory_replays_running(const struct store_memory *m, struct store_sweeps *q) CH_MUST_USE;
 void memory_replays_free(struct store_memory *m);
+
+/* store_memory_retention.c: as a purge, the removals are done at the end. */
+int memory_retention_step(struct store_memory *m, struct store_request *r) CH_MUST_USE;
+void memory_retain(struct store_memory *m);
 
 /* store_memory_write.c, store_memory_read.c: under the lock. */
 int memory_write_one(

@@ -371,6 +371,8 @@ int memory_write_one(struct store_memory *m, struct store_request *r)
 		return memory_replay_cancel(m, r);
 	case STORE_REPLAY_STEP:
 		return memory_replay_step(m, r);
+	case STORE_RETENTION_STEP:
+		return memory_retention_step(m, r);
 	case STORE_ACCOUNT_CREATE:
 	case STORE_ACCOUNT_UPDATE:
 	case STORE_ACCOUNT_DELETE:

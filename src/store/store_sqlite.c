@@ -104,7 +104,7 @@ static int read_marks(struct store_sqlite *s, struct ch_err *err)
 
 	if (rc != 0)
 		return rc;
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 7; i++) {
 		if (!has_row || !sq_is_sane(sq_int(c, SQ_MARKS, i)))
 			rc = sq_damaged("its marks are missing", err);
 	}
@@ -116,6 +116,7 @@ static int read_marks(struct store_sqlite *s, struct ch_err *err)
 				.id_ahead_ms = sq_int(c, SQ_MARKS, 3),
 				.last_call = sq_int(c, SQ_MARKS, 4),
 				.last_attempt = sq_int(c, SQ_MARKS, 5),
+				.removed_attempt = sq_int(c, SQ_MARKS, 6),
 		};
 	sq_reset(c, SQ_MARKS);
 	return rc;
@@ -186,6 +187,8 @@ static int apply(struct store_sqlite *s, struct store_request *r, struct ch_err 
 		return 0;
 	case STORE_SPEND:
 		return sq_spend(s, r, err);
+	case STORE_RETENTION_STEP:
+		return sq_retention_step(s, r, err);
 	default:
 		CH_UNREACHABLE();
 	}
@@ -195,11 +198,13 @@ static int write_marks(struct store_sqlite *s, struct ch_err *err)
 {
 	if (s->marks.id_ahead_ms == s->committed.id_ahead_ms &&
 			s->marks.last_call == s->committed.last_call &&
-			s->marks.last_attempt == s->committed.last_attempt)
+			s->marks.last_attempt == s->committed.last_attempt &&
+			s->marks.removed_attempt == s->committed.removed_attempt)
 		return 0;
 	sq_bind_int(&s->conn, SQ_MARK_SET, 1, s->marks.id_ahead_ms);
 	sq_bind_int(&s->conn, SQ_MARK_SET, 2, s->marks.last_call);
 	sq_bind_int(&s->conn, SQ_MARK_SET, 3, s->marks.last_attempt);
+	sq_bind_int(&s->conn, SQ_MARK_SET, 4, s->marks.removed_attempt);
 	return sq_run(&s->conn, SQ_MARK_SET, "store the marks", err);
 }
 

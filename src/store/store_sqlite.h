@@ -2,8 +2,8 @@
  *
  * Role:      store_sqlite.c opens, commits and closes; _file.c locks and migrates; _conn.c knows the
  *            statements; _hooks.c keeps the webhooks in memory; _put.c, _webhooks.c, _attempts.c,
- *            _resend.c, _erase.c, _replays.c, _accounts.c, _purge.c and _audit.c serve the writes; _read.c,
- *            _deliveries.c, _probe.c, _list.c and _feed.c the reads.
+ *            _resend.c, _erase.c, _replays.c, _retention.c, _accounts.c, _purge.c and _audit.c serve the
+ *            writes; _read.c, _deliveries.c, _probe.c, _list.c and _feed.c the reads.
  * Ownership: struct store_sqlite owns the lock, the writer's connection and the webhooks in memory. A
  *            reader owns its connection. Statements live as long as their connection.
  * Threads:   as store/store.h says; the writer's connection and the webhooks belong to the writer.
@@ -111,6 +111,16 @@ enum sq_stmt {
 	SQ_ERASE_CANCEL,
 	SQ_ERASE_ANSWER,
 	SQ_ERASE_BODIES,
+	SQ_KEEP_HOOKS,
+	SQ_KEEP_PARKED,
+	SQ_KEEP_CALLS,
+	SQ_KEEP_LATER,
+	SQ_KEEP_DELIVERIES,
+	SQ_KEEP_COUNT,
+	SQ_KEEP_VERSIONS,
+	SQ_KEEP_MARK,
+	SQ_KEEP_ATTEMPTS,
+	SQ_KEEP_REPLAYS,
 	SQ_STMT_COUNT
 };
 
@@ -163,6 +173,7 @@ struct sq_marks {
 	int64_t next_webhook;
 	int64_t id_ahead_ms;
 	int64_t last_call, last_attempt; /* that were removed; as in the table */
+	int64_t removed_attempt; /* the same */
 };
 
 /* Accounts that were deleted: nothing new may come for them. */
@@ -280,6 +291,7 @@ int sq_account_update(struct store_sqlite *s, struct store_request *r, struct ch
 int sq_account_delete(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_account_sweep(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_spend(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_retention_step(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 /* What hangs on a request that has succeeded. */
 int sq_audit_write(struct store_sqlite *s, const struct store_audit *a, struct ch_err *err) CH_MUST_USE;
 int sq_closed_load(struct store_sqlite *s, struct ch_err *err) CH_MUST_USE;
@@ -307,6 +319,9 @@ int sq_ledger(struct sq_conn *c, struct store_ledger *q, struct ch_err *err) CH_
 void sq_read_one(struct sq_conn *c, struct store_request *r); /* in a snapshot of its own */
 
 /* Shared between them. */
+/* The row and the chain of its attempts from that number on; each adds one to *removed. */
+int sq_delivery_remove(struct store_sqlite *s, int64_t webhook, int64_t key, int64_t attempt, size_t *removed,
+		struct ch_err *err) CH_MUST_USE;
 struct id sq_next_id(struct store_sqlite *s, int64_t now_ms); /* for a delivery that is made now */
 int sq_replays_running(struct sq_conn *c, struct store_sweeps *q, struct ch_err *err) CH_MUST_USE;
 struct sq_hook_row {

@@ -90,7 +90,8 @@ static int check_marks(struct fsck *f)
 
 	if (rc == SQLITE_ROW) {
 		f->id_ahead_ms = fsck_int(f, FSCK_MARKS, 0);
-		if (!sq_is_sane(f->id_ahead_ms))
+		f->removed_attempt = fsck_int(f, FSCK_MARKS, 1);
+		if (!sq_is_sane(f->id_ahead_ms) || !sq_is_sane(f->removed_attempt))
 			fsck_finding(f, whole, "its marks can't be");
 		fsck_reset(f, FSCK_MARKS);
 		return 0;

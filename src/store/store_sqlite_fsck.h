@@ -38,6 +38,7 @@ struct fsck {
 	struct call_codec *codec;
 	struct ch_buf body; /* what the codec makes of a record */
 	int64_t id_ahead_ms;
+	int64_t removed_attempt; /* attempts up to this number may be gone */
 	bool is_account_deleted; /* the one that is looked at: rows of it may be gone, its counts stay */
 	int64_t chained; /* attempts that a delivery leads to */
 };

@@ -86,6 +86,8 @@ static void check_row(struct fsck *f, const struct version *v)
 		fsck_finding(f, v->where, "its account is not there");
 	if (v->n < 1)
 		fsck_finding(f, v->where, "its number can't be");
+	if (v->seq < 0 && (v->n != 1 || v->has_span || !is_erased(v)))
+		fsck_finding(f, v->where, "the mark that it was erased can't be");
 	if (!sq_is_sane(fsck_int(f, FSCK_VERSIONS, 6)))
 		fsck_finding(f, v->where, "the moment it was accepted can't be");
 	if (v->has_span == fsck_is_null(f, FSCK_VERSIONS, 8) || v->last < v->first)

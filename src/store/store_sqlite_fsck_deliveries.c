@@ -131,6 +131,7 @@ struct chain {
 	int64_t count;
 	bool was_answered_well; /* some attempt got a 2xx */
 	bool is_broken; /* a finding was made of it */
+	bool is_cut; /* its end was removed for its age */
 };
 
 static void broken(struct fsck *f, const struct row *r, struct chain *c, int64_t number, const char *what)
@@ -159,7 +160,8 @@ static int walk_link(struct fsck *f, const struct row *r, struct chain *c, int64
 
 	fsck_bind(f, FSCK_ATTEMPT, 1, *number);
 	rc = fsck_step(f, FSCK_ATTEMPT);
-	if (rc == SQLITE_DONE)
+	c->is_cut = rc == SQLITE_DONE && *number <= f->removed_attempt;
+	if (rc == SQLITE_DONE && !c->is_cut)
 		broken(f, r, c, *number, "is missing");
 	if (rc != SQLITE_ROW) {
 		*number = 0;
@@ -178,7 +180,7 @@ static int walk_link(struct fsck *f, const struct row *r, struct chain *c, int64
 	return 0;
 }
 
-/* Nothing is purged yet: every attempt that was made is there. */
+/* Every attempt that was made is there, or the older ones are gone. */
 static int check_attempts(struct fsck *f, const struct row *r)
 {
 	int64_t number = r->last_attempt;
@@ -192,10 +194,10 @@ static int check_attempts(struct fsck *f, const struct row *r)
 	f->chained += c.count;
 	if (rc != 0 || c.is_broken)
 		return rc;
-	if (c.count != r->attempts)
+	if (c.is_cut ? c.count >= r->attempts : c.count != r->attempts)
 		fsck_finding(f, r->where, "it counts %lld attempts, %lld are there", (long long)r->attempts,
 				(long long)c.count);
-	if ((r->state == DELIVERY_DELIVERED || r->was_delivered) && !c.was_answered_well)
+	if ((r->state == DELIVERY_DELIVERED || r->was_delivered) && !c.was_answered_well && !c.is_cut)
 		fsck_finding(f, r->where, "it is or was DELIVERED, but no attempt was answered 2xx");
 	if (r->state != DELIVERY_DELIVERED && !r->was_delivered && c.was_answered_well)
 		fsck_finding(f, r->where, "an attempt was answered 2xx, but it is %s",

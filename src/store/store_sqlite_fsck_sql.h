@@ -9,7 +9,7 @@
 
 static const char *const fsck_sqls[FSCK_STMT_COUNT] = {
 		[FSCK_INTEGRITY] = "PRAGMA integrity_check(100)",
-		[FSCK_MARKS] = "SELECT id_ahead_ms FROM mark",
+		[FSCK_MARKS] = "SELECT id_ahead_ms, removed_attempt FROM mark",
 		/* Rows that no walk from account to webhook to delivery comes by. The second steps from one
 		 * webhook's first delivery to the next one's. */
 		[FSCK_LOST_ROWS] =
@@ -23,7 +23,11 @@ static const char *const fsck_sqls[FSCK_STMT_COUNT] = {
 				"WHERE n NOT IN (SELECT number FROM webhook) "
 				"UNION ALL SELECT 'webhook number ' || webhook, 'it is not there, but it has "
 				"counts' "
-				"FROM ledger WHERE webhook NOT IN (SELECT number FROM webhook)",
+				"FROM ledger WHERE webhook NOT IN (SELECT number FROM webhook) "
+				"UNION ALL SELECT 'webhook number ' || webhook, 'it is not there, but rows "
+				"of "
+				"it were removed' FROM removed WHERE webhook NOT IN (SELECT number FROM "
+				"webhook)",
 		[FSCK_ATTEMPT_COUNT] = "SELECT count(*) FROM attempt",
 		[FSCK_ACCOUNTS] = "SELECT number, id, length(key1), length(key2), state FROM account ORDER "
 				  "BY number",
@@ -43,9 +47,10 @@ static const char *const fsck_sqls[FSCK_STMT_COUNT] = {
 			       "l.delivered, "
 			       "l.failed, l.parked, l.canceled, l.quiet_until_ms, l.streak_since_ms, "
 			       "l.streak_attempts, length(l.streak_delivery), length(w.next_secret), "
-			       "w.rotation_started_ms, w.rotation_ends_ms FROM webhook w LEFT JOIN "
-			       "ledger l "
-			       "ON l.webhook = w.number WHERE w.account = ?1 ORDER BY w.number",
+			       "w.rotation_started_ms, w.rotation_ends_ms, m.delivered, m.failed, "
+			       "m.canceled FROM webhook w LEFT JOIN ledger l "
+			       "ON l.webhook = w.number LEFT JOIN removed m "
+			       "ON m.webhook = w.number WHERE w.account = ?1 ORDER BY w.number",
 		[FSCK_DELIVERIES] = "SELECT d.key, d.id, d.state, d.tries, d.attempts, d.last_attempt, "
 				    "d.created_ms, d.at_ms, d.reason, d.round, d.delivered_before, v.seq, "
 				    "v.account, "

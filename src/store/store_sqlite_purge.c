@@ -4,8 +4,8 @@
 static const char doing[] = "remove what a deleted account had";
 
 /* A delivery and the chain of its attempts. What holds the removed number of an attempt is gone with it. */
-static int remove_delivery(struct store_sqlite *s, int64_t webhook, int64_t key, int64_t attempt,
-		size_t *removed, struct ch_err *err)
+int sq_delivery_remove(struct store_sqlite *s, int64_t webhook, int64_t key, int64_t attempt, size_t *removed,
+		struct ch_err *err)
 {
 	struct sq_conn *c = &s->conn;
 	bool has_row = attempt != 0;
@@ -45,7 +45,7 @@ static int remove_deliveries(struct store_sqlite *s, struct store_account_sweep 
 		webhook = sq_int(c, SQ_PURGE_NEXT, 0);
 		int64_t key = sq_int(c, SQ_PURGE_NEXT, 1), attempt = sq_int(c, SQ_PURGE_NEXT, 2);
 		sq_reset(c, SQ_PURGE_NEXT);
-		rc = remove_delivery(s, webhook, key, attempt, &q->out.removed, err);
+		rc = sq_delivery_remove(s, webhook, key, attempt, &q->out.removed, err);
 		if (rc != 0)
 			return rc;
 	}

@@ -80,6 +80,44 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				     "WHERE account = ?1 AND call_id = ?2",
 				SQ_WRITER},
 
+		[SQ_KEEP_HOOKS] =
+				{"SELECT number, id FROM webhook WHERE number > ?1 ORDER BY number LIMIT ?2",
+						SQ_WRITER},
+		[SQ_KEEP_PARKED] = {"UPDATE delivery SET state = ?2, at_ms = ?3, reason = ?4 "
+				    "WHERE webhook = ?1 AND key IN (SELECT key FROM delivery INDEXED BY "
+				    "delivery_kept WHERE webhook = ?1 AND state = 4 AND state > 2 AND key "
+				    "BETWEEN 0 AND ?5 LIMIT ?6)",
+				SQ_WRITER},
+		[SQ_KEEP_CALLS] = {"SELECT seq, account, call_id, n, accepted_ms, length(body) = 0 "
+				   "FROM call_version WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+				SQ_WRITER},
+		[SQ_KEEP_LATER] =
+				{"SELECT 1 FROM call_version WHERE account = ?1 AND call_id = ?2 AND n > ?3 "
+				 "LIMIT 1",
+						SQ_WRITER},
+		[SQ_KEEP_DELIVERIES] = {"SELECT d.webhook, d.key, d.call, d.state, d.at_ms, d.last_attempt "
+					"FROM webhook w CROSS JOIN delivery d ON d.webhook = w.number "
+					"AND d.key BETWEEN ?2 AND ?3 WHERE w.account = ?1",
+				SQ_WRITER},
+		[SQ_KEEP_COUNT] = {"INSERT INTO removed (webhook, delivered, failed, canceled) "
+				   "VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET "
+				   "delivered = delivered + excluded.delivered, "
+				   "failed = failed + excluded.failed, canceled = canceled + "
+				   "excluded.canceled",
+				SQ_WRITER},
+		[SQ_KEEP_VERSIONS] = {"DELETE FROM call_version WHERE account = ?1 AND call_id = ?2 AND n < "
+				      "?3",
+				SQ_WRITER},
+		[SQ_KEEP_MARK] = {"UPDATE call_version SET seq = -seq, n = 1, agent = zeroblob(16) "
+				  "WHERE seq = ?1",
+				SQ_WRITER},
+		[SQ_KEEP_ATTEMPTS] = {"SELECT number, delivery, started_ms FROM attempt WHERE number > ?1 "
+				      "ORDER BY number LIMIT ?2",
+				SQ_WRITER},
+		[SQ_KEEP_REPLAYS] = {"DELETE FROM replay WHERE number IN (SELECT number FROM replay "
+				     "WHERE state <> 0 AND finished_ms < ?1 LIMIT ?2)",
+				SQ_WRITER},
+
 		[SQ_DELIVERY_INSERT] =
 				{"INSERT INTO delivery (webhook, key, id, call, state, tries, attempts, "
 				 "last_attempt, created_ms, at_ms, reason) "
@@ -257,9 +295,10 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 		[SQ_MARKS] = {"SELECT max(coalesce((SELECT max(seq) FROM call_version), 0), last_call), "
 			      "max(coalesce((SELECT max(number) FROM attempt), 0), last_attempt), "
 			      "coalesce((SELECT max(number) FROM webhook), 0), id_ahead_ms, last_call, "
-			      "last_attempt FROM mark",
+			      "last_attempt, removed_attempt FROM mark",
 				SQ_BOTH},
-		[SQ_MARK_SET] = {"UPDATE mark SET id_ahead_ms = ?1, last_call = ?2, last_attempt = ?3",
+		[SQ_MARK_SET] = {"UPDATE mark SET id_ahead_ms = ?1, last_call = ?2, last_attempt = ?3, "
+				 "removed_attempt = ?4",
 				SQ_WRITER},
 
 		[SQ_ACCOUNT_INSERT] =

@@ -67,6 +67,7 @@ int store_writer_init(struct store_writer *w, struct store *store, const struct 
 	};
 	ch_list_init(&w->sweeps);
 	ch_list_init(&w->replays);
+	ch_list_init(&w->retentions);
 	return 0;
 }
 
@@ -77,6 +78,8 @@ void store_writer_fini(struct store_writer *w)
 	while ((n = ch_list_pop_front(&w->sweeps)) != NULL)
 		ch_free(request_of(n));
 	while ((n = ch_list_pop_front(&w->replays)) != NULL)
+		ch_free(request_of(n));
+	while ((n = ch_list_pop_front(&w->retentions)) != NULL)
 		ch_free(request_of(n));
 	w->store->ops->reader_close(w->reader);
 }
@@ -175,9 +178,40 @@ static void queue_replay(struct store_writer *w, const struct id *replay)
 	ch_list_push_back(&w->replays, &r->msg.link);
 }
 
+int store_writer_keep(struct store_writer *w, const struct store_retention *retention, struct ch_err *err)
+{
+	struct store_request *r;
+
+	CH_ASSERT(ch_list_is_empty(&w->retentions));
+	if (retention->calls_ms == 0 && retention->attempts_ms == 0)
+		return 0;
+	r = ch_alloc(sizeof(*r));
+	if (r == NULL)
+		return ch_err_set(err, CH_ENOMEM, "out of memory");
+	w->retention = *retention;
+	store_request_init(r, STORE_RETENTION_STEP, NULL, NULL);
+	r->u.retention_step.in.limit = WRITER_RETENTION_ROWS;
+	r->u.retention_step.in.at_mono_ms = ch_clock_mono(&w->clock).ms + WRITER_RETRY_MS;
+	ch_list_push_back(&w->retentions, &r->msg.link);
+	return 0;
+}
+
+/* While much waits for the writer a step of retention lets it go first. -1: there is none. */
+static int64_t retention_in_ms(const struct store_writer *w, int64_t now_ms)
+{
+	int64_t left;
+
+	if (ch_list_is_empty(&w->retentions))
+		return -1;
+	left = request_of(w->retentions.next)->u.retention_step.in.at_mono_ms - now_ms;
+	if (left <= 0 && atomic_load(&w->stats->queued) > WRITER_RETENTION_BUSY)
+		left += WRITER_RETENTION_WAIT_MS;
+	return left < 0 ? 0 : left;
+}
+
 int store_writer_step_in_ms(const struct store_writer *w)
 {
-	int64_t now_ms = ch_clock_mono(&w->clock).ms, least = -1;
+	int64_t now_ms = ch_clock_mono(&w->clock).ms, least = retention_in_ms(w, now_ms);
 
 	CH_LIST_FOREACH (&w->replays, it, nx) {
 		int64_t left = request_of(it)->u.replay_step.in.at_mono_ms - now_ms;
@@ -191,6 +225,26 @@ int store_writer_step_in_ms(const struct store_writer *w)
 bool store_writer_has_work(const struct store_writer *w)
 {
 	return !ch_list_is_empty(&w->sweeps) || store_writer_step_in_ms(w) == 0;
+}
+
+static int64_t before(int64_t now_ms, int64_t kept_ms)
+{
+	return kept_ms == 0 ? INT64_MIN : now_ms - kept_ms;
+}
+
+static struct store_request *next_retention(struct store_writer *w, int64_t now_mono_ms)
+{
+	struct store_request *r;
+	struct store_retention_step *q;
+
+	if (retention_in_ms(w, now_mono_ms) != 0)
+		return NULL;
+	r = request_of(ch_list_pop_front(&w->retentions));
+	q = &r->u.retention_step;
+	q->in.now_ms = ch_clock_wall(&w->clock).ms;
+	q->in.calls_before_ms = before(q->in.now_ms, w->retention.calls_ms);
+	q->in.attempts_before_ms = before(q->in.now_ms, w->retention.attempts_ms);
+	return r;
 }
 
 /* Those that wait the longest go first: a step that is done goes to the end. */
@@ -207,7 +261,7 @@ static struct store_request *next_step(struct store_writer *w)
 		r->u.replay_step.in.now_ms = ch_clock_wall(&w->clock).ms;
 		return r;
 	}
-	return NULL;
+	return next_retention(w, now_ms);
 }
 
 struct store_request *store_writer_next_sweep(struct store_writer *w)
@@ -255,9 +309,39 @@ void store_writer_look(struct store_writer *w, bool even_early)
 	store_request_fini(&look);
 }
 
+static void count_retention(struct store_stats *stats, const struct store_retention_step *q)
+{
+	atomic_fetch_add(&stats->expired, q->out.canceled);
+	atomic_fetch_add(&stats->removed_calls, q->out.calls);
+	atomic_fetch_add(&stats->removed_attempts, q->out.attempts);
+	atomic_fetch_add(&stats->removed_replays, q->out.replays);
+}
+
+static void after_retention(struct store_writer *w, struct store_request *r)
+{
+	struct store_retention_step *q = &r->u.retention_step;
+	int64_t pause_ms = WRITER_RETRY_MS;
+
+	if (r->result == 0) {
+		count_retention(w->stats, q);
+		q->in.place = q->out.more ? q->out.place : (struct store_retention_place){0, 0};
+		pause_ms = q->out.more ? WRITER_RETENTION_PAUSE_MS : WRITER_RETENTION_EVERY_MS;
+	} else if (r->result == CH_EDAMAGED) {
+		q->in.place = (struct store_retention_place){q->in.place.phase + 1, 0};
+	}
+	q->in.at_mono_ms = ch_clock_mono(&w->clock).ms + pause_ms;
+	store_request_clear_out(r);
+	ch_list_push_back(&w->retentions, &r->msg.link);
+}
+
 /* A batch may hold a sweep and the change that called for it; each is asked on its own. */
 static void after_own(struct store_writer *w, struct store_request *r)
 {
+	if (r->kind == STORE_RETENTION_STEP) {
+		CH_CRASH_POINT(retention_between);
+		after_retention(w, r);
+		return;
+	}
 	if (r->kind == STORE_REPLAY_STEP)
 		CH_CRASH_POINT(replay_between);
 	else

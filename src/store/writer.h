@@ -10,7 +10,9 @@
  *            until only the requests concerned fail, and last_error stays as it was. A sweep that
  *            fails, or for which there is no memory, is looked up again in the store WRITER_RETRY_MS
  *            later: the store remembers what is unfinished. So it is while sweeps are: a deleted account
- *            is removed behind those of its webhooks.
+ *            is removed behind those of its webhooks. So is a step of retention; what it fails at for
+ *            damage is left out of this round, with all that the round would have come to behind it in the
+ *            same walk.
  */
 #ifndef CH_STORE_WRITER_H
 #define CH_STORE_WRITER_H
@@ -21,6 +23,13 @@
 #define WRITER_SWEEP_ROWS 500
 #define WRITER_REPLAY_ROWS 250
 #define WRITER_RETRY_MS 1000
+/* Steps of retention: some milliseconds each, one transaction in several, and none while many wait, for a
+ * second at most. */
+#define WRITER_RETENTION_ROWS 100
+#define WRITER_RETENTION_PAUSE_MS 20
+#define WRITER_RETENTION_EVERY_MS 600000 /* from the end of a round to the next */
+#define WRITER_RETENTION_BUSY 64
+#define WRITER_RETENTION_WAIT_MS 1000
 
 struct store_writer {
 	struct store *store;
@@ -30,6 +39,8 @@ struct store_writer {
 	struct store_stats *stats; /* borrowed */
 	struct ch_list sweeps; /* requests of our own; at most one a webhook */
 	struct ch_list replays; /* the next step of each that is RUNNING */
+	struct ch_list retentions; /* the next step of retention; at most one */
+	struct store_retention retention;
 	bool must_look; /* the store has to be asked for sweeps */
 	int64_t look_at_mono_ms;
 };
@@ -40,16 +51,21 @@ int store_writer_init(struct store_writer *w, struct store *store, const struct 
 		struct ch_err *err) CH_MUST_USE;
 void store_writer_fini(struct store_writer *w);
 
+/* From now on, and once only: what is older is removed. The first round begins after WRITER_RETRY_MS.
+ * CH_ENOMEM. */
+int store_writer_keep(struct store_writer *w, const struct store_retention *retention,
+		struct ch_err *err) CH_MUST_USE;
+
 void store_writer_run(struct store_writer *w, struct store_request *const *requests, size_t n);
 
 /* Looks for unfinished sweeps when that is due, or at once with even_early. */
 void store_writer_look(struct store_writer *w, bool even_early);
 /* Until the next look is due; -1: there is none to come. */
 int store_writer_look_in_ms(const struct store_writer *w);
-/* Until the next step of a replay is due; -1: there is none. */
+/* Until the next step of a replay or of retention is due; -1: there is none. */
 int store_writer_step_in_ms(const struct store_writer *w);
 bool store_writer_has_work(const struct store_writer *w); /* next_sweep would give one */
-/* The next sweep, or else step of a replay, to be put into a batch; NULL: none is due. */
+/* The next sweep, or else step of a replay or of retention, to be put into a batch; NULL: none is due. */
 struct store_request *store_writer_next_sweep(struct store_writer *w);
 
 /* For clients: what every submitted request goes through, and every answer that run does not send. */

@@ -83,6 +83,7 @@ void fill_store(struct bed *b, unsigned rows);
 
 int test_turns(void);
 int test_client_inline(void);
+int test_client_retention(void);
 int test_client_threads(void);
 int test_client_stop(void);
 

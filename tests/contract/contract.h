@@ -123,6 +123,7 @@ int contract_rounds(void);
 int contract_erase(void);
 int contract_releases(void);
 int contract_replays(void);
+int contract_retention(void);
 int contract_receivers(void);
 int contract_probes(void);
 int contract_accounts(void);

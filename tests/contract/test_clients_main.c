@@ -6,6 +6,7 @@ int main(void)
 
 	failed += test_turns();
 	failed += test_client_inline();
+	failed += test_client_retention();
 	failed += test_client_threads();
 	failed += test_client_stop();
 	return failed > 0;

@@ -22,6 +22,7 @@ int main(void)
 		failed += contract_erase();
 		failed += contract_releases();
 		failed += contract_replays();
+		failed += contract_retention();
 		failed += contract_receivers();
 		failed += contract_probes();
 		failed += contract_accounts();
