@@ -30,8 +30,8 @@ struct store_retention_place {
  *  - A delivery that is PARKED and was made before calls_before_ms becomes CANCELED, unless the deliveries of
  *    its webhook are just being released or canceled.
  *  - A call goes when its latest version was accepted before calls_before_ms, all of its deliveries were made
- *    before it too, none is PENDING or PARKED, and the last of them ended RULES_RETENTION_SEEN_MS ago. Of one that was
- *    erased a mark stays, so that it does not come back.
+ *    before it too, none is PENDING or PARKED, and the last of them ended RULES_RETENTION_SEEN_MS ago. Of one
+ * that was erased a mark stays, so that it does not come back.
  *  - An attempt goes when it began before attempts_before_ms, and those before it of its delivery as well.
  *  - A replay goes when it ended before calls_before_ms.
  * INT64_MIN for either: it is kept for ever. */

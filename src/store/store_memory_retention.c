@@ -3,9 +3,9 @@
 #include "base/alloc.h"
 #include "store/store_memory.h"
 
-/* Rows are removed at the end of the transaction, because then nothing can be taken back any more; what goes is
- * found there too, so that what the same transaction still makes of a call counts. All at once: nothing here is
- * slow enough to be done in chunks. */
+/* Rows are removed at the end of the transaction, because then nothing can be taken back any more; what goes
+ * is found there too, so that what the same transaction still makes of a call counts. All at once: nothing
+ * here is slow enough to be done in chunks. */
 
 /* ---- within the transaction ---- */
 
@@ -40,7 +40,8 @@ int memory_retention_step(struct store_memory *m, struct store_request *r)
 	struct store_retention_step *q = &r->u.retention_step;
 	struct memory_undo *u;
 
-	for (struct ch_map_node *n = ch_map_next(&m->webhooks, NULL); n != NULL; n = ch_map_next(&m->webhooks, n)) {
+	for (struct ch_map_node *n = ch_map_next(&m->webhooks, NULL); n != NULL;
+			n = ch_map_next(&m->webhooks, n)) {
 		struct memory_webhook *w = CH_CONTAINER_OF(n, struct memory_webhook, node);
 
 		if (w->task == RULES_TASK_NONE && cancel_of(m, w, q) != 0)

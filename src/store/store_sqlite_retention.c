@@ -8,8 +8,9 @@
  * end; a single one would do but for clocks that were ahead for a while. What stays though it is old (earlier
  * versions of calls that live on, what is still to be delivered) is passed by once a round. */
 #define LOOK_ROWS 256
-/* A version that was replayed to a webhook that had missed it has a wide span of deliveries. One in which more
- * rows than this lie is left: most of them are older calls' and about to go, so a later round finds fewer. */
+/* A version that was replayed to a webhook that had missed it has a wide span of deliveries. One in which
+ * more rows than this lie is left: most of them are older calls' and about to go, so a later round finds
+ * fewer. */
 #define SPAN_ROWS_MAX 2000
 #define LIMIT_MAX 500
 
@@ -153,8 +154,8 @@ static bool holds(const struct store_retention_step *q, enum delivery_state stat
 }
 
 /* The row that SQ_KEEP_DELIVERIES stands at. */
-static int gather_one(struct sq_conn *c, const struct store_retention_step *q, int64_t seq, struct gathered *g,
-		struct ch_err *err)
+static int gather_one(struct sq_conn *c, const struct store_retention_step *q, int64_t seq,
+		struct gathered *g, struct ch_err *err)
 {
 	int state = 0;
 
@@ -250,8 +251,8 @@ static int remove_call(struct store_sqlite *s, const struct candidate *call, con
 	for (size_t i = 0; rc == 0 && i < g->count; i++) {
 		rc = count_removed(s, &g->rows[i], err);
 		if (rc == 0)
-			rc = sq_delivery_remove(s, g->rows[i].webhook, g->rows[i].key, g->rows[i].attempt,
-					rows, err);
+			rc = sq_delivery_remove(
+					s, g->rows[i].webhook, g->rows[i].key, g->rows[i].attempt, rows, err);
 	}
 	*rows += 1;
 	return rc == 0 ? remove_versions(s, call, err) : rc;
@@ -345,8 +346,8 @@ static int read_tried(
 	return rc;
 }
 
-/* With all that is behind it in the chain of its delivery: these began before it, and without it nothing would
- * lead to them. */
+/* With all that is behind it in the chain of its delivery: these began before it, and without it nothing
+ * would lead to them. */
 static int remove_chain(
 		struct store_sqlite *s, const struct tried *from, size_t *ret_removed, struct ch_err *err)
 {

@@ -26,7 +26,7 @@
 /* Steps of retention: some milliseconds each, one transaction in several, and none while many wait, for a
  * second at most. */
 #define WRITER_RETENTION_ROWS 100
-#define WRITER_RETENTION_PAUSE_MS 20
+#define WRITER_RETENTION_PAUSE_MS 8
 #define WRITER_RETENTION_EVERY_MS 600000 /* from the end of a round to the next */
 #define WRITER_RETENTION_BUSY 64
 #define WRITER_RETENTION_WAIT_MS 1000

@@ -10,6 +10,8 @@ import uuid
 
 import pytest
 
+from aging import age, counts
+from bed import fsck
 from e2e import API_KEY, ROOT
 from load import AGENT, Died, some_call
 
@@ -31,6 +33,10 @@ ACCOUNTS = [("account_closed", 1), ("sweep_inside", 2), ("purge_inside", 1), ("s
             ("purge_finished", 1)]
 ERASES = [("erase_inside", 200), ("erase_committed", 410)]  # and what the call is after
 REPLAYS = [("replay_inside", 1), ("replay_between", 1), ("replay_inside", 2), ("replay_between", 2)]
+# With the age in days: deliveries of three webhooks go with their calls, or the attempts alone.
+RETENTION = [("retention_inside", 2, 91), ("retention_inside", 30, 91), ("retention_inside", 64, 91),
+             ("retention_between", 2, 91), ("retention_between", 3, 91), ("retention_inside", 64, 31),
+             ("retention_between", 3, 31)]
 FIRST_SHAPE_BODY = (
     '{"id":"%s","agentId":"' + AGENT + '","phone":null,"type":"INBOUND","duration":null,"startTime":null,'
     '"endTime":null,"anonymous":false,"status":"COMPLETED","extractors":[],"extractorData":{},"classifiers":[],'
@@ -47,6 +53,7 @@ def names_in_header():
 def test_every_point_of_the_list_is_crashed_at():
     used = {*OPENING, *FIRST_START, *LATER_START, *CHECKPOINT, *STOP}
     used |= {name for name, _ in UNDER_LOAD + SWEEPS + ACCOUNTS + REPLAYS + ERASES}
+    used |= {name for name, _, _ in RETENTION}
     assert used == names_in_header()
 
 
@@ -321,6 +328,39 @@ def test_a_crash_while_an_account_goes_removes_all_of_it_and_nothing_else(make_w
     world.audit()
     ledger = world.finish()
     assert (ledger["delivered"], ledger["canceled"]) == (90, 1200)
+
+
+def deliveries_of_calls(path):
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    found = {row[0] for row in db.execute("SELECT (SELECT count(*) FROM delivery d WHERE d.call = c.seq) "
+                                          "FROM call_version c")}
+    db.close()
+    return found
+
+
+@pytest.mark.parametrize("name,passing,days", RETENTION)
+def test_a_crash_in_retention_leaves_each_call_whole_or_gone(make_world, name, passing, days):
+    world = make_world()
+    assert world.start()
+    world.make_hooks()
+    bring(world, 60, status="VOICE_BOX")
+    world.wait_nothing_pending(world.client())
+    world.stop()
+    world.audit()
+    age(world.path, days)
+    world.start(f"{name}:{passing}")
+    world.killed()
+    assert deliveries_of_calls(world.path) <= {3}
+    code, lines = fsck(world.service.store)
+    assert code == 0, lines
+    assert world.start()
+    while counts(world.path) != ((0, 0, 0) if days > 90 else (60, 180, 0)):
+        assert world.service.process.poll() is None
+    world.stop()
+    code, lines = fsck(world.service.store)
+    assert code == 0, lines
+    ledger = lines[-1]["ledger"]
+    assert (ledger["accepted"], ledger["delivered"]) == (180, 180)
 
 
 @pytest.mark.parametrize("name,passing", REPLAYS)

@@ -18,13 +18,16 @@ static const char ledger_sql[] = "SELECT count(*) FROM ledger l WHERE l.accepted
 				 " OR l.pending <> (SELECT count(*) FROM delivery d WHERE d.webhook = "
 				 "l.webhook AND d.state = 0)"
 				 " OR l.delivered <> (SELECT count(*) FROM delivery d WHERE d.webhook = "
-				 "l.webhook AND d.state = 2)"
+				 "l.webhook AND d.state = 2) + coalesce((SELECT m.delivered FROM removed m "
+				 "WHERE m.webhook = l.webhook), 0)"
 				 " OR l.failed <> (SELECT count(*) FROM delivery d WHERE d.webhook = "
-				 "l.webhook AND d.state = 3)"
+				 "l.webhook AND d.state = 3) + coalesce((SELECT m.failed FROM removed m "
+				 "WHERE m.webhook = l.webhook), 0)"
 				 " OR l.parked <> (SELECT count(*) FROM delivery d WHERE d.webhook = "
 				 "l.webhook AND d.state = 4)"
 				 " OR l.canceled <> (SELECT count(*) FROM delivery d WHERE d.webhook = "
-				 "l.webhook AND d.state = 5)";
+				 "l.webhook AND d.state = 5) + coalesce((SELECT m.canceled FROM removed m "
+				 "WHERE m.webhook = l.webhook), 0)";
 
 /* Empty: as wanted; else the words. */
 static void ask_text(sqlite3 *db, const char *sql, const char *wanted, char *out, size_t room)
@@ -118,7 +121,9 @@ static bool has_body(const struct bed *b, const struct book_body *wanted)
 	r.u.call_get.in.account = ACCOUNT;
 	r.u.call_get.in.id = wanted->call;
 	b->store->ops->read(b->reader, &r);
-	if (r.result == 0)
+	if (wanted->body == NULL)
+		is_same = r.result == CH_ENOENT;
+	else if (r.result == 0)
 		is_same = r.u.call_get.out.body->len == wanted->body->len &&
 			  memcmp(r.u.call_get.out.body->data, wanted->body->data, wanted->body->len) == 0;
 	store_request_fini(&r);

@@ -101,6 +101,25 @@ char *power_dump(const char *dir)
 	return ch_buf_detach(&out);
 }
 
+/* What a step of retention removed is no longer owed to anybody. */
+static void book_gone(struct power_run *r)
+{
+	struct book *b = r->book;
+	size_t count = b->body_count;
+
+	for (size_t i = 0; i < count; i++) {
+		struct store_request q;
+
+		store_request_init(&q, STORE_CALL_GET, NULL, NULL);
+		q.u.call_get.in.account = ACCOUNT;
+		q.u.call_get.in.id = b->bodies[i].call;
+		CH_ASSERT(b->body_count < BOOK_BODIES_MAX);
+		if (serve_drop(&r->bed, &q) == CH_ENOENT)
+			b->bodies[b->body_count++] = (struct book_body){r->acked, b->bodies[i].call, NULL};
+	}
+	CH_ASSERT(b->body_count > count);
+}
+
 /* Keeps what a client was told, and what the store holds now. */
 void book_batch(struct power_run *r, struct store_request *const *requests, size_t n)
 {
@@ -110,6 +129,8 @@ void book_batch(struct power_run *r, struct store_request *const *requests, size
 	for (size_t i = 0; i < n; i++) {
 		struct book_body *body = &b->bodies[b->body_count];
 
+		if (requests[i]->kind == STORE_RETENTION_STEP && requests[i]->u.retention_step.out.calls > 0)
+			book_gone(r);
 		if (requests[i]->kind != STORE_CALL_PUT)
 			continue;
 		CH_ASSERT(b->body_count < BOOK_BODIES_MAX);

@@ -25,6 +25,7 @@ enum step_kind {
 	STEP_RESEND, /* the delivery made[a] */
 	STEP_DELETE, /* webhook a */
 	STEP_SWEEP, /* webhook a, at most b rows */
+	STEP_RETAIN, /* phase a, about b rows: all that can go, two days later */
 	STEP_CHECKPOINT, /* the next commit pays for one */
 	STEP_MAINTAIN, /* as in a quiet moment after much was written */
 	STEP_REOPEN,
@@ -65,7 +66,7 @@ struct power_run {
 struct book_body {
 	size_t batch;
 	struct id call;
-	struct ch_bytes *body; /* as the answer had it */
+	struct ch_bytes *body; /* as the answer had it; NULL: the call went for its age */
 };
 
 struct book {

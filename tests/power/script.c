@@ -29,6 +29,12 @@ static const struct step short_steps[] = {
 		{STEP_SWEEP, 2, 3, 0, 0},
 		{STEP_SWEEP, 2, 10, 0, 0},
 		{STEP_PUT, 9, 1, 2, 9000},
+		{STEP_RETAIN, 0, 4, 0, 0},
+		{STEP_RETAIN, 1, 4, 0, 0},
+		{STEP_PUT, 20, 2, 0, 500},
+		{STEP_RETAIN, 1, 100, 0, 0},
+		{STEP_RETAIN, 2, 2, 0, 0},
+		{STEP_PUT, 1, 2, 0, 700},
 		{STEP_END, 0, 0, 0, 0},
 };
 
@@ -202,6 +208,20 @@ static int account(struct power_run *r, const struct step *s)
 	return write_batch(r, &q, 1);
 }
 
+static int retain(struct power_run *r, const struct step *s)
+{
+	struct store_request q;
+	struct store_retention_step *step = &q.u.retention_step;
+
+	r->bed.clock.wall.ms += INT64_C(2) * 24 * 3600 * 1000;
+	store_request_init(&q, STORE_RETENTION_STEP, NULL, NULL);
+	step->in.now_ms = r->bed.clock.wall.ms;
+	step->in.calls_before_ms = step->in.attempts_before_ms = r->bed.clock.wall.ms - 1;
+	step->in.limit = s->b;
+	step->in.place.phase = (int)s->a;
+	return write_batch(r, &q, 1);
+}
+
 static int reopen(struct power_run *r)
 {
 	int rc;
@@ -258,6 +278,8 @@ static int step(struct power_run *r, const struct step *s)
 	case STEP_SWEEP:
 		ask_sweep(&r->bed, &q, s->a, s->b);
 		return write_batch(r, &q, 1);
+	case STEP_RETAIN:
+		return retain(r, s);
 	case STEP_CHECKPOINT:
 	case STEP_MAINTAIN:
 		return housekeeping(r, s->kind == STEP_MAINTAIN);

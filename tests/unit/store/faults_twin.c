@@ -97,6 +97,21 @@ static size_t add_attempts(const struct twin *t, int side, const struct bed *b, 
 	return n;
 }
 
+/* A whole round, as if two days had passed: what came to an end goes, calls and attempts alike. */
+static size_t add_retention(struct store_request *list)
+{
+	for (int phase = 0; phase < 4; phase++) {
+		struct store_retention_step *q = &list[phase].u.retention_step;
+
+		store_request_init(&list[phase], STORE_RETENTION_STEP, NULL, NULL);
+		q->in.now_ms = NOW_MS + INT64_C(2) * 24 * 3600 * 1000;
+		q->in.calls_before_ms = q->in.attempts_before_ms = NOW_MS + INT64_C(3600) * 1000;
+		q->in.limit = 500;
+		q->in.place.phase = phase;
+	}
+	return 4;
+}
+
 /* The requests of a step for one side. */
 static size_t build(const struct twin *t, int side, int step, struct store_request *list)
 {
@@ -146,6 +161,8 @@ static size_t build(const struct twin *t, int side, int step, struct store_reque
 		ask_resend(b, &list[0], &t->made[side][0].id);
 		ask_resend(b, &list[1], &t->made[side][2].id);
 		return 2;
+	case 15:
+		return add_retention(list);
 	default:
 		return add_puts(b, list, (unsigned)step, 2, 2000);
 	}
@@ -267,7 +284,8 @@ void twin_check_file(const struct twin *t)
 	static const char *const questions[][2] = {{"PRAGMA integrity_check", "ok"},
 			{"SELECT count(*) FROM ledger l WHERE l.pending <> (SELECT count(*) FROM delivery d "
 			 "WHERE d.webhook = l.webhook AND d.state = 0) OR l.accepted <> (SELECT count(*) "
-			 "FROM delivery d WHERE d.webhook = l.webhook)",
+			 "FROM delivery d WHERE d.webhook = l.webhook) + coalesce((SELECT m.delivered + "
+			 "m.failed + m.canceled FROM removed m WHERE m.webhook = l.webhook), 0)",
 					"0"}};
 	sqlite3 *db = sqlite_of(&t->disk)->conn.db;
 

@@ -13,7 +13,7 @@
 #include "disk.h"
 #include "store/store_sqlite.h"
 
-#define TWIN_STEPS 16 /* of the script */
+#define TWIN_STEPS 17 /* of the script */
 #define TWIN_MADE_MAX 64
 #define TWIN_BATCH_MAX 16
 
