@@ -168,23 +168,25 @@ void calls_put(struct api_request *r)
 
 /* ---- GET ---- */
 
-static void get_done(struct store_request *s)
+static void reply_version(struct api_request *r, struct ch_bytes *body)
 {
-	struct api_request *r = api_request_of(s);
 	const char *header = http_header_get(r->x, "If-None-Match");
 	uint8_t sha256[CH_SHA256_BYTES];
 	struct etag_list list;
 
-	if (s->result != 0) {
-		api_store_problem(r, "call");
-		return;
-	}
-	struct ch_bytes *body = s->u.call_get.out.body;
 	ch_sha256(body->data, body->len, sha256);
 	/* A condition that can't be read is one that is not there: the answer is merely longer than it need
 	 * be. */
 	bool is_same = header && etag_parse(header, true, &list) == 0 && etag_has(&list, sha256);
 	reply_call(r, is_same ? 304 : 200, body, sha256);
+}
+
+static void get_done(struct store_request *s)
+{
+	if (s->result != 0)
+		api_store_problem(api_request_of(s), "call");
+	else
+		reply_version(api_request_of(s), s->u.call_get.out.body);
 }
 
 void calls_get(struct api_request *r)
@@ -198,6 +200,27 @@ void calls_get(struct api_request *r)
 	r->store.u.call_get.in.account = r->caller.account->number;
 	r->store.u.call_get.in.id = r->id;
 	api_submit(r, get_done);
+}
+
+/* The version that a delivery was made for, which need not be the latest. */
+static void body_done(struct store_request *s)
+{
+	if (s->result != 0)
+		api_store_problem(api_request_of(s), "delivery");
+	else
+		reply_version(api_request_of(s), s->u.delivery_get.out.delivery.body);
+}
+
+void deliveries_body(struct api_request *r)
+{
+	if (!api_path_id(r) || !api_no_query(r))
+		return;
+	api_begin_store(r, STORE_DELIVERY_GET);
+	r->store.u.delivery_get.in.account = r->caller.account->number;
+	r->store.u.delivery_get.in.id = r->id;
+	r->store.u.delivery_get.in.attempt_limit = 1;
+	r->store.u.delivery_get.in.with_body = true;
+	api_submit(r, body_done);
 }
 
 /* ---- DELETE ---- */

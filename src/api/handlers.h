@@ -38,6 +38,7 @@ void replays_delete(struct api_request *r);
 
 void deliveries_list(struct api_request *r);
 void deliveries_get(struct api_request *r);
+void deliveries_body(struct api_request *r);
 void deliveries_stream(struct api_request *r);
 void deliveries_resend(struct api_request *r);
 

@@ -262,15 +262,17 @@ struct store_webhook_list {
 	} out;
 };
 
-/* STORE_DELIVERY_GET: with its attempts, oldest first (the newest attempt_limit of them). CH_ENOENT. */
+/* STORE_DELIVERY_GET: with its attempts, oldest first (the newest attempt_limit of them). CH_ENOENT.
+ * CH_EGONE: with_body, and the call was erased. */
 struct store_delivery_get {
 	struct {
 		int64_t account;
 		struct id id;
 		size_t attempt_limit; /* >= 1 */
+		bool with_body;
 	} in;
 	struct {
-		struct delivery delivery; /* without body */
+		struct delivery delivery; /* body: NULL unless asked for */
 		struct attempt *attempts;
 		size_t attempt_count;
 	} out;

@@ -119,7 +119,9 @@ static int delivery_get(const struct store_memory *m, struct store_request *r)
 
 	if (d == NULL || d->row.account != get->in.account)
 		return not_found(r, "there is no such delivery");
-	if (memory_delivery_copy(&d->row, false, &get->out.delivery) != 0)
+	if (get->in.with_body && memory_is_erased(m, d))
+		return ch_err_set(&r->err, CH_EGONE, "%s", rules_erased);
+	if (memory_delivery_copy(&d->row, get->in.with_body, &get->out.delivery) != 0)
 		return CH_ENOMEM;
 	if (d->attempt_count == 0)
 		return 0;

@@ -80,6 +80,47 @@ static size_t attempts_with(const struct bed *b, const struct id *id, bool has_a
 	return count;
 }
 
+/* What a delivery sends, or why it can't be had. */
+static int get_body(const struct bed *b, const struct id *id, struct delivery *ret)
+{
+	struct store_request r;
+	int rc;
+
+	store_request_init(&r, STORE_DELIVERY_GET, NULL, NULL);
+	r.u.delivery_get.in.account = ACCOUNT;
+	r.u.delivery_get.in.id = *id;
+	r.u.delivery_get.in.attempt_limit = 1;
+	r.u.delivery_get.in.with_body = true;
+	rc = serve(b, &r);
+	if (rc == 0) {
+		*ret = r.u.delivery_get.out.delivery;
+		memset(&r.u.delivery_get.out.delivery, 0, sizeof(*ret));
+	}
+	store_request_fini(&r);
+	return rc;
+}
+
+static void a_delivery_shows_the_version_it_was_made_for(void **state)
+{
+	struct bed *b = *state;
+	struct delivery d, first, second;
+
+	make_webhook(b, 1, true);
+	d = make_delivery(b, 1);
+	assert_int_equal(get_body(b, &d.id, &first), 0);
+	assert_int_equal(put_call(b, 1, CALL_FAILED, 0), 0);
+	assert_int_equal(get_body(b, &d.id, &second), 0);
+	assert_true(first.body->len > 0);
+	assert_int_equal(first.body->len, second.body->len);
+	assert_memory_equal(first.body->data, second.body->data, first.body->len);
+	assert_int_equal(second.version, 1);
+	assert_int_equal(erase(b, 1), 0);
+	assert_int_equal(get_body(b, &d.id, &second), CH_EGONE);
+	delivery_fini(&d);
+	delivery_fini(&first);
+	delivery_fini(&second);
+}
+
 static void an_erased_call_is_gone_and_its_facts_stay(void **state)
 {
 	struct bed *b = *state;
@@ -245,6 +286,7 @@ static void it_stays_erased_after_a_restart(void **state)
 int contract_erase(void)
 {
 	static const struct CMUnitTest tests[] = {
+			TEST(a_delivery_shows_the_version_it_was_made_for),
 			TEST(an_erased_call_is_gone_and_its_facts_stay),
 			TEST(it_does_not_come_back),
 			TEST(what_was_to_be_sent_is_canceled),
