@@ -7,7 +7,7 @@ import { type Place, usePlace } from "./router";
 import { forget, known, signInWithLink, signOut, takePortalLink } from "./session";
 import { setTheme, theme, type Theme } from "./theme";
 import * as format from "./format";
-import { Button, errorText, Notice } from "./ui/parts";
+import { Button, errorText, Notice, Skeleton } from "./ui/parts";
 import { toast, Toasts } from "./ui/toast";
 import { SessionContext } from "./who";
 import { CallList } from "./views/calls";
@@ -90,7 +90,7 @@ const WARN_MS = 5 * 60 * 1000;
 const TICK_MS = 15 * 1000;
 
 /** Says five minutes ahead that the session ends. */
-function Expiry({ session, onEnd }: { session: Session; onEnd: () => void }) {
+function Expiry({ session, onEnd, onLeave }: { session: Session; onEnd: () => void; onLeave: () => void }) {
 	const t = useText();
 	const left = (): number => Date.parse(session.expires) - Date.now();
 	const [remaining, set] = useState(left);
@@ -102,6 +102,11 @@ function Expiry({ session, onEnd }: { session: Session; onEnd: () => void }) {
 	return (
 		<Notice tone="warn" isAlert>
 			<p>{t("session.ends", { time: format.clock(new Date(session.expires)) })}</p>
+			<div>
+				<Button isCompact onClick={onLeave}>
+					{t("session.again")}
+				</Button>
+			</div>
 		</Notice>
 	);
 }
@@ -110,6 +115,8 @@ function Frame({ session, onSignedOut }: { session: Session; onSignedOut: () => 
 	const t = useText();
 	const place = usePlace();
 	const current = place.path[0] ?? "webhooks";
+	const [isMenuOpen, openMenu] = useState(false); // on narrow screens; on wide ones all of it is there
+	useEffect(() => openMenu(false), [place]);
 	const leave = (): void => {
 		signOut().then(onSignedOut, (e: unknown) =>
 			toast(e instanceof ApiError ? errorText(e) : t("error.offline")),
@@ -121,34 +128,47 @@ function Frame({ session, onSignedOut }: { session: Session; onSignedOut: () => 
 				{t("skip")}
 			</a>
 			<header class="side">
-				<a class="brand" href="#/webhooks">
-					<img src={icon} alt="" />
-					callhook
-				</a>
-				<nav aria-label={t("nav")}>
-					<ul class="nav">
-						{VIEWS.map(([path, key]) => (
-							<li key={path}>
-								<a href={`#/${path}`} aria-current={current === path ? "page" : undefined}>
-									{t(key)}
-								</a>
-							</li>
-						))}
-					</ul>
-				</nav>
-				<div class="side-end">
-					<Settings />
-					<div class="row spread">
-						<span class="muted break">{t("account", { id: session.accountId })}</span>
-						<Button isCompact onClick={leave}>
-							{t("signOut")}
-						</Button>
+				<div class="row spread">
+					<a class="brand" href="#/webhooks">
+						<img src={icon} alt="" />
+						callhook
+					</a>
+					<button
+						type="button"
+						class="button compact menu-button"
+						aria-expanded={isMenuOpen}
+						aria-controls="menu"
+						onClick={() => openMenu(!isMenuOpen)}
+					>
+						{t("menu")}
+					</button>
+				</div>
+				<div class={isMenuOpen ? "menu open" : "menu"} id="menu">
+					<nav aria-label={t("nav")}>
+						<ul class="nav">
+							{VIEWS.map(([path, key]) => (
+								<li key={path}>
+									<a href={`#/${path}`} aria-current={current === path ? "page" : undefined}>
+										{t(key)}
+									</a>
+								</li>
+							))}
+						</ul>
+					</nav>
+					<div class="side-end">
+						<Settings />
+						<div class="row spread">
+							<span class="muted break">{t("account", { id: session.accountId })}</span>
+							<Button isCompact onClick={leave}>
+								{t("signOut")}
+							</Button>
+						</div>
 					</div>
 				</div>
 			</header>
 			<main class="main" id="main" tabIndex={-1}>
-				<Expiry session={session} onEnd={onSignedOut} />
-				<Suspense fallback={null}>
+				<Expiry session={session} onEnd={onSignedOut} onLeave={leave} />
+				<Suspense fallback={<Skeleton />}>
 					<View place={place} />
 				</Suspense>
 			</main>

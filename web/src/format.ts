@@ -1,12 +1,12 @@
 /** Times, numbers and lengths in the user's language. */
-import { language, say } from "./i18n";
+import { locale, say } from "./i18n";
 
 const cache = new Map<string, Intl.DateTimeFormat>();
 
 function dates(kind: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-	const key = language() + kind;
+	const key = locale() + kind;
 	let f = cache.get(key);
-	if (!f) cache.set(key, (f = new Intl.DateTimeFormat(language(), options)));
+	if (!f) cache.set(key, (f = new Intl.DateTimeFormat(locale(), options)));
 	return f;
 }
 
@@ -18,13 +18,23 @@ export function clock(at: Date): string {
 	return dates("clock", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(at);
 }
 
+/** As short as it can be without doubt: the time alone when it is today's. */
+export function moment(iso: string): string {
+	const at = new Date(iso);
+	return at.toDateString() === new Date().toDateString() ? clock(at) : time(iso);
+}
+
+const numbers = new Map<string, Intl.NumberFormat>();
+
 export function number(n: number): string {
-	return new Intl.NumberFormat(language()).format(n);
+	let f = numbers.get(locale());
+	if (!f) numbers.set(locale(), (f = new Intl.NumberFormat(locale())));
+	return f.format(n);
 }
 
 export function percent(ratio: number | null): string {
 	if (ratio === null) return "–";
-	return new Intl.NumberFormat(language(), { style: "percent", maximumFractionDigits: 1 }).format(ratio);
+	return new Intl.NumberFormat(locale(), { style: "percent", maximumFractionDigits: 1 }).format(ratio);
 }
 
 export function ms(n: number | null | undefined): string {

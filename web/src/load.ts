@@ -45,6 +45,21 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
 	};
 }
 
+/** Asks again every so often, as long as somebody looks. */
+export function useEvery(ms: number, ask: () => void): void {
+	const latest = useRef(ask);
+	latest.current = ask;
+	useEffect(() => {
+		const timer = setInterval(() => document.hidden || latest.current(), ms);
+		const seen = (): void => void (document.hidden || latest.current());
+		document.addEventListener("visibilitychange", seen);
+		return () => {
+			clearInterval(timer);
+			document.removeEventListener("visibilitychange", seen);
+		};
+	}, [ms]);
+}
+
 export interface Action<A extends unknown[]> {
 	run: (...args: A) => Promise<void>;
 	isRunning: boolean;

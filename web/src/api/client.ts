@@ -1,4 +1,5 @@
 /** Talking to the API: one function a request, errors as problems (RFC 9457). */
+import { said } from "../said";
 import type { components } from "./schema";
 
 type Schemas = components["schemas"];
@@ -41,8 +42,10 @@ export class ApiError extends Error {
 
 	/** What is wrong with one member of the body: "/url". */
 	of(pointer: string): string | undefined {
-		return this.problem?.errors?.find((e) => e.pointer === pointer || e.pointer.startsWith(pointer + "/"))
-			?.detail;
+		const found = this.problem?.errors?.find(
+			(e) => e.pointer === pointer || e.pointer.startsWith(pointer + "/"),
+		);
+		return found && said(found.detail).text;
 	}
 }
 

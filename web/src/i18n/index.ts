@@ -39,6 +39,11 @@ export function language(): Language {
 	return current;
 }
 
+/** With the user's country where the browser tells one: it decides how dates and numbers are written. */
+export function locale(): string {
+	return navigator.languages?.find((l) => l.slice(0, 2).toLowerCase() === current) ?? current;
+}
+
 export function setLanguage(l: Language): void {
 	current = l;
 	localStorage.setItem(KEPT, l);

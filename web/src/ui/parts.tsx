@@ -4,6 +4,7 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { ApiError } from "../api/client";
 import { say, type Key, useText } from "../i18n";
 import type { Loaded } from "../load";
+import { said } from "../said";
 import { toast } from "./toast";
 
 export type Tone = "good" | "warn" | "bad" | "info" | "none";
@@ -51,13 +52,21 @@ function isAbsent(e: ApiError): boolean {
 	return e.status === 405 || (e.status === 404 && e.problem?.detail === "there is nothing at this path");
 }
 
+/** Words of the service, in the user's language if they are known. */
+export function Said({ text }: { text: string }) {
+	useText();
+	const heard = said(text);
+	return heard.isTranslated ? <>{heard.text}</> : <span lang="en">{heard.text}</span>;
+}
+
 /** What went wrong, in words: the service's own where it gave some. */
 export function errorText(e: ApiError): string {
 	if (e.status === 0) return say("error.offline");
 	if (e.status === 429) return say("error.limit", { seconds: e.retryAfterSeconds ?? 15 });
 	if (isAbsent(e)) return say("error.absent");
-	if (e.status === 403) return e.problem?.detail ?? say("error.forbidden");
-	return e.message;
+	if (e.status === 403) return say("error.forbidden");
+	if (!e.problem) return say("error.unexpected", { status: e.status });
+	return said(e.message).text;
 }
 
 export function Failure({ error, onRetry }: { error: ApiError | undefined; onRetry?: () => void }) {
@@ -70,7 +79,7 @@ export function Failure({ error, onRetry }: { error: ApiError | undefined; onRet
 				<ul>
 					{error.problem.errors.map((e) => (
 						<li key={e.pointer}>
-							<code>{e.pointer}</code> {e.detail}
+							{e.pointer && <code>{e.pointer.slice(1)}</code>} <Said text={e.detail} />
 						</li>
 					))}
 				</ul>
@@ -95,18 +104,8 @@ export function Empty({ title, children }: { title: string; children?: Component
 	);
 }
 
-/** Waiting, failed, or there. The place is kept while waiting, so that nothing jumps. */
-export function Await<T>(props: { of: Loaded<T>; children: (data: T) => ComponentChildren }) {
+export function Skeleton() {
 	const t = useText();
-	const { data, error, reload } = props.of;
-	if (data !== undefined)
-		return (
-			<>
-				<Failure error={error} onRetry={reload} />
-				{props.children(data)}
-			</>
-		);
-	if (error) return <Failure error={error} onRetry={reload} />;
 	return (
 		<div class="skeleton" role="status">
 			<div class="hidden">{t("loading")}</div>
@@ -115,6 +114,19 @@ export function Await<T>(props: { of: Loaded<T>; children: (data: T) => Componen
 			<span />
 		</div>
 	);
+}
+
+/** Waiting, failed, or there. The place is kept while waiting, so that nothing jumps. */
+export function Await<T>(props: { of: Loaded<T>; children: (data: T) => ComponentChildren }) {
+	const { data, error, reload } = props.of;
+	if (data !== undefined)
+		return (
+			<>
+				<Failure error={error} onRetry={reload} />
+				{props.children(data)}
+			</>
+		);
+	return error ? <Failure error={error} onRetry={reload} /> : <Skeleton />;
 }
 
 type FieldProps = {
@@ -246,12 +258,16 @@ export function SecretBox({ value }: { value: string }) {
 
 type DialogProps = { title: string; onClose: () => void; children: ComponentChildren };
 
-/** Modal; the browser keeps the focus inside and gives it back. */
+/** Modal; the browser keeps the focus inside. It would give it back too, were the dialog not taken out at once. */
 export function Dialog({ title, onClose, children }: DialogProps) {
 	const box = useRef<HTMLDialogElement>(null);
 	const id = useId();
 	useEffect(() => {
+		const before = document.activeElement;
 		box.current?.showModal();
+		return () => {
+			if (before instanceof HTMLElement && before.isConnected) before.focus();
+		};
 	}, []);
 	return (
 		<dialog ref={box} aria-labelledby={id} onClose={onClose} onCancel={onClose}>
@@ -348,18 +364,19 @@ export function Table(props: { caption: string; heads: (Key | null)[]; children:
 	const t = useText();
 	return (
 		<div class="table-box">
-			<table class="flow">
+			{/* The roles are said although they are the elements' own: on a phone the rows are no table to CSS. */}
+			<table class="flow" role="table">
 				<caption class="hidden">{props.caption}</caption>
-				<thead>
-					<tr>
+				<thead role="rowgroup">
+					<tr role="row">
 						{props.heads.map((h, i) => (
-							<th key={i} scope="col">
+							<th key={i} scope="col" role="columnheader">
 								{h ? t(h) : <span class="hidden">{t("actions")}</span>}
 							</th>
 						))}
 					</tr>
 				</thead>
-				<tbody>{props.children}</tbody>
+				<tbody role="rowgroup">{props.children}</tbody>
 			</table>
 		</div>
 	);

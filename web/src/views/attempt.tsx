@@ -2,7 +2,7 @@
 import type { Attempt } from "../api/client";
 import { sayOf, useText } from "../i18n";
 import * as format from "../format";
-import { Copy } from "../ui/parts";
+import { Copy, Said } from "../ui/parts";
 import { AttemptBadge } from "./states";
 
 const PARTS = ["dns", "connect", "tls", "firstByte", "total"] as const;
@@ -81,8 +81,8 @@ export function AttemptFacts({ attempt }: { attempt: Attempt }) {
 	return (
 		<>
 			{attempt.detail && (
-				<p class="break" lang="en">
-					{attempt.detail}
+				<p class="break">
+					<Said text={attempt.detail} />
 				</p>
 			)}
 			<Timing timings={attempt.timings} />

@@ -132,21 +132,21 @@ export function CallList({ query }: { query: URLSearchParams }) {
 								heads={["created", "call.status", "call.type", "call.phone", "agent", "call.duration"]}
 							>
 								{data.content.map((c) => (
-									<tr key={c.id}>
-										<th scope="row" class="nowrap">
+									<tr role="row" key={c.id}>
+										<th scope="row" role="rowheader" class="nowrap">
 											<a href={hrefOf(["calls", c.id])}>{format.time(c.created)}</a>
 										</th>
-										<td>
+										<td role="cell">
 											<CallBadge status={c.status} />
 										</td>
-										<td>{sayOf("type", c.type)}</td>
-										<td class="nowrap" data-label={t("call.phone")}>
+										<td role="cell">{sayOf("type", c.type)}</td>
+										<td role="cell" class="nowrap" data-label={t("call.phone")}>
 											{c.phone ?? "–"}
 										</td>
-										<td class="break" data-label={t("agent")}>
+										<td role="cell" class="break" data-label={t("agent")}>
 											{names.get(c.agentId) ?? format.shortId(c.agentId)}
 										</td>
-										<td class="nowrap" data-label={t("call.duration")}>
+										<td role="cell" class="nowrap" data-label={t("call.duration")}>
 											{c.duration === null ? "–" : format.length(c.duration)}
 										</td>
 									</tr>

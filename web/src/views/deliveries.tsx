@@ -12,7 +12,7 @@ import { sayOf, useText } from "../i18n";
 import { useAction, useLoad } from "../load";
 import { hrefOf, replace } from "../router";
 import * as format from "../format";
-import { Await, Badge, Button, Empty, Failure, Head, SelectField, Table, TextField } from "../ui/parts";
+import { Await, Badge, Button, Empty, Failure, Head, Said, SelectField, Table, TextField } from "../ui/parts";
 import { DeliveryBadge, nameOf } from "./states";
 
 const STATES = ["PENDING", "DELIVERING", "DELIVERED", "FAILED", "PARKED", "CANCELED"] as const;
@@ -67,32 +67,33 @@ function useCalm(f: () => void, everyMs: number): () => void {
 
 function Row({ d, names }: { d: Delivery; names: Map<string, string> }) {
 	const t = useText();
+	const why = d.reason ?? d.waitsFor;
 	return (
-		<tr>
-			<th scope="row" class="nowrap">
+		<tr role="row">
+			<th scope="row" role="rowheader" class="nowrap">
 				<a href={hrefOf(["deliveries", d.id])}>
 					<time dateTime={d.created}>{format.time(d.created)}</time>
 				</a>
 			</th>
-			<td>
+			<td role="cell">
 				<DeliveryBadge state={d.state} />
 			</td>
-			<td class="break" data-label={t("webhook")}>
+			<td role="cell" class="break" data-label={t("webhook")}>
 				<a href={hrefOf(["webhooks", d.webhookId])}>
 					{names.get(d.webhookId) ?? format.shortId(d.webhookId)}
 				</a>
 			</td>
-			<td data-label={t("call")}>
+			<td role="cell" data-label={t("call")}>
 				<a href={hrefOf(["calls", d.callId])} class="mono">
 					{format.shortId(d.callId)}
 				</a>{" "}
 				<span class="muted small">{sayOf("call", d.callStatus)}</span>
 			</td>
-			<td class="number" data-label={t("attempts")}>
+			<td role="cell" class="number" data-label={t("attempts")}>
 				{format.number(d.attemptCount)}
 			</td>
-			<td class="break small" lang="en">
-				{d.reason ?? d.waitsFor ?? ""}
+			<td role="cell" class="break small">
+				{why !== null && <Said text={why} />}
 			</td>
 		</tr>
 	);

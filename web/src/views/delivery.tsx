@@ -6,7 +6,7 @@ import { useAction, useLoad } from "../load";
 import { hrefOf } from "../router";
 import { may } from "../session";
 import * as format from "../format";
-import { Await, Button, Card, Failure, Head } from "../ui/parts";
+import { Await, Button, Card, Failure, Head, Said } from "../ui/parts";
 import { toast } from "../ui/toast";
 import { useSession } from "../who";
 import { AnswerBox, AttemptFacts, AttemptHead, headersText, RequestBox } from "./attempt";
@@ -81,7 +81,9 @@ function Facts({ d, name }: { d: DeliveryDetail; name: string }) {
 			{(d.reason ?? d.waitsFor) && (
 				<>
 					<dt>{t("reason")}</dt>
-					<dd lang="en">{d.reason ?? d.waitsFor}</dd>
+					<dd>
+						<Said text={(d.reason ?? d.waitsFor) as string} />
+					</dd>
 				</>
 			)}
 		</dl>
@@ -98,12 +100,11 @@ export function DeliveryView({ id }: { id: string }) {
 	const webhook = useLoad(`webhook of ${d?.webhookId ?? ""}`, async (signal) =>
 		d ? get<Webhook>(webhookPath(d.webhookId), {}, signal) : null,
 	);
-	// What was sent is the record as it is now, as long as this delivery's version is the newest.
-	const body = useLoad(`body of ${d?.callId ?? ""}`, async (signal) => {
-		if (!d || !may(session, "calls:read")) return undefined;
-		const response = await send("GET", `v1/calls/${d.callId}`, { signal });
-		return { text: await response.text(), etag: response.headers.get("ETag") };
-	});
+	const body = useLoad(`body of ${id}`, async (signal) =>
+		may(session, "calls:read")
+			? (await send("GET", `v1/deliveries/${id}/body`, { signal })).text()
+			: undefined,
+	);
 	const isMoving = d && (d.state === "PENDING" || d.state === "DELIVERING");
 	useEffect(() => {
 		if (!isMoving) return undefined;
@@ -114,8 +115,6 @@ export function DeliveryView({ id }: { id: string }) {
 		delivery.set(await post<DeliveryDetail>(`v1/deliveries/${id}/resend`));
 		toast(t("delivery.resent"));
 	});
-	const isNewest = d && body.data?.etag?.includes(String(d.callVersion));
-	const text = isNewest ? body.data?.text : undefined;
 	return (
 		<div class="view">
 			<Head title={t("delivery.title")}>
@@ -139,7 +138,7 @@ export function DeliveryView({ id }: { id: string }) {
 							) : (
 								<ol class="line">
 									{one.attempts.map((a) => (
-										<AttemptItem key={a.id} attempt={a} body={text} />
+										<AttemptItem key={a.id} attempt={a} body={body.data} />
 									))}
 								</ol>
 							)}

@@ -6,7 +6,7 @@ import { language, useText, type Key } from "../i18n";
 import { useLoad } from "../load";
 import { hrefOf, replace } from "../router";
 import * as format from "../format";
-import { Await, Card, Empty, Head, SelectField } from "../ui/parts";
+import { Await, Card, Empty, Head, Said, SelectField } from "../ui/parts";
 import { LaneBadge, nameOf } from "./states";
 
 type One = Stats["webhooks"][number];
@@ -248,7 +248,11 @@ export function Health({ query }: { query: URLSearchParams }) {
 									return (
 										<>
 											<Card title={t("state")} aside={<LaneBadge state={one.state} />}>
-												{one.reason && <p lang="en">{one.reason}</p>}
+												{one.reason && (
+													<p>
+														<Said text={one.reason} />
+													</p>
+												)}
 												<Tiles one={one} />
 											</Card>
 											<Charts one={one} step={data.step} />

@@ -4,7 +4,7 @@ import { get, post, remove, type Replay, type ReplayPage, type Webhook, webhookP
 import { sayOf, useText } from "../i18n";
 import { useAction, useLoad } from "../load";
 import * as format from "../format";
-import { Badge, Button, Card, Choice, Failure, TextField, type Tone } from "../ui/parts";
+import { Badge, Button, Card, Choice, Failure, Said, TextField, type Tone } from "../ui/parts";
 
 const STATES = ["FAILED", "PARKED", "DELIVERED"] as const;
 const TONES: Record<string, Tone> = { RUNNING: "info", DONE: "good", FAILED: "bad", CANCELED: "none" };
@@ -43,8 +43,8 @@ function Progress({ replay, onCancel, isBusy }: { replay: Replay; onCancel: () =
 				})}
 			</p>
 			{replay.reason && (
-				<p class="small" lang="en">
-					{replay.reason}
+				<p class="small">
+					<Said text={replay.reason} />
 				</p>
 			)}
 			{isRunning && (

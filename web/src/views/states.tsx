@@ -2,7 +2,7 @@
 import type { Attempt, Delivery, Webhook } from "../api/client";
 import { sayOf, useText } from "../i18n";
 import * as format from "../format";
-import { Badge, Notice, type Tone } from "../ui/parts";
+import { Badge, Notice, Said, type Tone } from "../ui/parts";
 
 /** The statuses of calls that have ended; a webhook is sent those of them that it asks for. */
 export const FINAL_STATUSES = [
@@ -72,8 +72,12 @@ export function LaneReason({ webhook }: { webhook: Webhook }) {
 	return (
 		<Notice tone={webhook.state === "DEAD" ? "bad" : "warn"} title={sayOf("lane", webhook.state)}>
 			<p>{sayOf("lane.text", webhook.state)}</p>
-			{webhook.reason && <p lang="en">{webhook.reason}</p>}
-			{webhook.until && <p>{t("lane.until", { time: format.time(webhook.until) })}</p>}
+			{webhook.reason && (
+				<p>
+					<Said text={webhook.reason} />
+				</p>
+			)}
+			{webhook.until && !webhook.reason && <p>{t("lane.until", { time: format.time(webhook.until) })}</p>}
 		</Notice>
 	);
 }

@@ -12,7 +12,7 @@ import {
 import { sayOf, useText, type Key } from "../i18n";
 import { useAction, useLoad } from "../load";
 import * as format from "../format";
-import { Badge, Button, Choice, Failure, Field, Notice, TextField } from "../ui/parts";
+import { Badge, Button, Choice, Failure, Field, Notice, Said, TextField } from "../ui/parts";
 import { FINAL_STATUSES } from "./states";
 
 const URL_BYTES_MAX = 2048;
@@ -104,7 +104,12 @@ function UrlCheck({ url }: { url: string }) {
 						{shown.checks.map((c) => (
 							<li key={c.name}>
 								{sayOf("url.check", c.name)}: {sayOf("url.result", c.result)}
-								{c.detail && <span lang="en"> – {c.detail}</span>}
+								{c.detail && (
+									<>
+										{" – "}
+										<Said text={c.detail} />
+									</>
+								)}
 							</li>
 						))}
 						{shown.certificateEnd && (

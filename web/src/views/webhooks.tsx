@@ -35,20 +35,20 @@ export function WebhookList() {
 							heads={["webhook", "state", "security", "webhook.statuses", "webhook.parked"]}
 						>
 							{data.content.map((w) => (
-								<tr key={w.id}>
-									<th scope="row" class="break">
+								<tr role="row" key={w.id}>
+									<th scope="row" role="rowheader" class="break">
 										<a href={hrefOf(["webhooks", w.id])}>{nameOf(w)}</a>
 										<div class="muted small break">{w.url}</div>
 									</th>
-									<td>
+									<td role="cell">
 										<LaneBadge state={w.state} />
 									</td>
-									<td>
+									<td role="cell">
 										<Badge tone={w.secured ? "good" : "warn"}>
 											{w.secured ? t("secured") : t("unsecured")}
 										</Badge>
 									</td>
-									<td data-label={t("webhook.statuses")}>
+									<td role="cell" data-label={t("webhook.statuses")}>
 										{count(
 											"statuses.one",
 											"statuses.other",
@@ -56,7 +56,7 @@ export function WebhookList() {
 											format.number(w.statuses.length),
 										)}
 									</td>
-									<td class="number" data-label={t("webhook.parked")}>
+									<td role="cell" class="number" data-label={t("webhook.parked")}>
 										{format.number(w.parked)}
 									</td>
 								</tr>
