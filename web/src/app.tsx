@@ -44,7 +44,7 @@ function View({ place }: { place: Place }) {
 	if (name === "inspector") return <Inspector />;
 	if (name === "webhooks" && id === "new") return <NewWebhook key="new" />;
 	if (name === "webhooks" && id) return <WebhookView key={key} id={id} />;
-	return <WebhookList />;
+	return <WebhookList query={place.query} />;
 }
 
 function Settings() {

@@ -22,9 +22,11 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
 	});
 	const [turn, setTurn] = useState(0);
 	const latest = useRef(load);
+	const underWay = useRef<AbortController>();
 	latest.current = load;
 	useEffect(() => {
 		const abort = new AbortController();
+		underWay.current = abort;
 		setState((s) => (s.key === key ? { ...s, isLoading: true } : { key, isLoading: true }));
 		latest.current(abort.signal).then(
 			(data) => abort.signal.aborted || setState({ key, data, isLoading: false }),
@@ -34,7 +36,14 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
 		return () => abort.abort();
 	}, [key, turn]);
 	const reload = useCallback(() => setTurn((n) => n + 1), []);
-	const set = useCallback((data: T) => setState({ key, data, isLoading: false }), [key]);
+	/** What was just heard is newer than an answer that is still on its way. */
+	const set = useCallback(
+		(data: T) => {
+			underWay.current?.abort();
+			setState({ key, data, isLoading: false });
+		},
+		[key],
+	);
 	const isOf = state.key === key;
 	return {
 		data: isOf ? state.data : undefined,

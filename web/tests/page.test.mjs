@@ -4,17 +4,18 @@ import { createHmac } from "node:crypto";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import {
 	close,
+	goTo,
 	KEY,
 	launch,
 	open,
 	Proxy,
 	Receiver,
+	row,
 	Service,
 	seedCall,
 	shot,
 	signIn,
 	someCall,
-	violations,
 } from "./world.mjs";
 
 let browser, service, receiver;
@@ -34,13 +35,7 @@ afterEach(async () => {
 
 const makeWebhook = (more = {}) =>
 	service.ask("POST", "v1/webhooks", { url: receiver.url, name: "CRM", ...more });
-const row = (page, name) => page.getByRole("row").filter({ hasText: name });
-
-async function visit(page, hash) {
-	await page.goto(service.url + hash);
-	await page.locator("main h1").waitFor();
-	await page.locator(".skeleton").waitFor({ state: "detached" });
-}
+const visit = (page, hash) => goTo(page, service, hash);
 
 describe("a customer sets up an integration", () => {
 	test("from nothing to a verified test", async () => {
@@ -126,13 +121,50 @@ describe("a customer sets up an integration", () => {
 		await page.getByLabel("Requests", { exact: true }).fill("5");
 		await page.getByLabel("in seconds", { exact: true }).fill("2");
 		await page.getByRole("button", { name: "Save" }).click();
-		await page.getByText("Saved").waitFor();
+		await page.getByText("Saved", { exact: true }).waitFor();
 		const kept = await service.ask("GET", `v1/webhooks/${made.id}`);
 		assert.deepEqual([...kept.statuses].sort(), ["FAILED", "NO_ANSWER"]);
 		assert.deepEqual(kept.agentIds, [seedCall().agentId]);
 		assert.deepEqual(Object.keys(kept.headers), ["X-Team"]);
 		assert.equal(kept.timeout, 7);
 		assert.deepEqual(kept.rateLimit, { count: 5, seconds: 2 });
+		await close(page);
+	});
+
+	test("what is not saved yet is said, and can be dropped", async () => {
+		const made = await makeWebhook();
+		const page = await open(browser, service);
+		await signIn(page);
+		await visit(page, `#/webhooks/${made.id}`);
+		const name = page.getByLabel("Name", { exact: true });
+		const unsaved = page.getByText("Not saved yet");
+		assert.equal(await unsaved.count(), 0);
+		await name.fill("Billing");
+		await unsaved.waitFor();
+		await page.getByRole("button", { name: "Discard the changes" }).click();
+		assert.equal(await name.inputValue(), "CRM");
+		await name.fill("  Billing ");
+		await page.getByRole("button", { name: "Save" }).click();
+		await page.getByRole("heading", { level: 1, name: "Billing" }).waitFor();
+		await unsaved.waitFor({ state: "detached" });
+		await close(page);
+	});
+
+	test("of many webhooks one is found by its name, its URL or its state", async () => {
+		for (let i = 0; i < 12; i++)
+			await makeWebhook({ name: `Team ${i}`, url: `${receiver.url}/${i}`, enabled: i !== 7 });
+		const page = await open(browser, service);
+		await signIn(page);
+		await row(page, "Team 11").waitFor();
+		await page.getByLabel("Find").fill("team 1");
+		await page.getByText("3 of 12 webhooks").waitFor();
+		assert.match(page.url(), /#\/webhooks\?find=team\+1$/);
+		await page.getByLabel("Find").fill("");
+		await page.getByLabel("State").selectOption("DISABLED");
+		await page.getByText("1 of 12 webhooks").waitFor();
+		await row(page, "Team 7").waitFor();
+		await page.getByLabel("Find").fill("nobody");
+		await page.getByText("No webhook is like this.").waitFor();
 		await close(page);
 	});
 
@@ -178,6 +210,23 @@ describe("signing in and out", () => {
 		await page.getByRole("heading", { name: "No webhook yet" }).waitFor();
 		await service.ask("POST", "v1/account/keys/primary/rotate");
 		await page.getByRole("link", { name: "Deliveries" }).click();
+		await page.getByRole("heading", { name: "Sign in" }).waitFor();
+		await close(page);
+	});
+
+	test("that a session ends is said while there is time", async () => {
+		const page = await open(browser, service, {}, (p) => p.clock.install());
+		await signIn(page);
+		const ends = await page.evaluate(() => Date.parse(JSON.parse(localStorage["callhook.session"]).expires));
+		const left = ends - (await page.evaluate(() => Date.now()));
+		await page.clock.runFor(1000);
+		assert.equal(await page.getByText("Your session ends at").count(), 0);
+		await page.clock.fastForward(left - 4 * 60_000);
+		await page.clock.runFor(20_000);
+		await page.getByRole("alert").filter({ hasText: "Your session ends at" }).waitFor();
+		await shot(page, "session-ends");
+		await page.clock.fastForward(4 * 60_000);
+		await page.clock.runFor(20_000);
 		await page.getByRole("heading", { name: "Sign in" }).waitFor();
 		await close(page);
 	});
@@ -296,6 +345,32 @@ describe("an endpoint fails", () => {
 		await close(page);
 	});
 
+	test("in French the service's reasons are French too", async () => {
+		const made = await makeWebhook();
+		receiver.status = 500;
+		for (let i = 0; i < 12; i++) await service.put(someCall());
+		await service.until(`v1/webhooks/${made.id}`, (w) => w.state === "DEAD");
+		const { content } = await service.ask("GET", "v1/deliveries?state=PENDING");
+		const page = await open(browser, service, { locale: "fr-FR" });
+		await signIn(page, { key: "Clé d’API", action: "Se connecter" });
+		for (const [view, words] of [
+			["webhooks", /tentatives de suite ont échoué, la dernière : a répondu 500/],
+			[`webhooks/${made.id}`, /prochaine requête d’essai : \d\d:\d\d:\d\d/],
+			["deliveries", /a répondu 500/],
+			[`deliveries/${content.at(-1).id}`, /a répondu 500/],
+		]) {
+			await visit(page, `#/${view}`);
+			await page.getByText(words).first().waitFor();
+			assert.equal(await page.locator("main [lang=en]").count(), 0, view);
+			await shot(page, `french-${view.replace(/\/.*/, "-one")}`);
+		}
+		await visit(page, "#/webhooks/new");
+		await page.getByLabel("URL du webhook").fill("https://127.0.0.1:1/" + "é");
+		await page.getByRole("button", { name: "Créer" }).click();
+		await page.getByText("le chemin ou la requête de l’URL n’est pas en ASCII").first().waitFor();
+		await close(page);
+	});
+
 	test("what was delivered is replayed with its progress", async () => {
 		const made = await makeWebhook();
 		for (let i = 0; i < 5; i++) await service.put(someCall());
@@ -329,147 +404,6 @@ describe("an endpoint fails", () => {
 		await page.getByRole("button", { name: "Switch on" }).click();
 		await receiver.count(3);
 		await page.getByRole("button", { name: "Switch off" }).waitFor();
-		await close(page);
-	});
-});
-
-describe("calls and deliveries", () => {
-	test("a call is readable, and its bytes are those that were sent", async () => {
-		await makeWebhook();
-		await service.put(seedCall());
-		const [got] = await receiver.count(1);
-		const page = await open(browser, service);
-		await signIn(page);
-		await visit(page, `#/calls/${seedCall().id}`);
-		await page.getByText("Refund").first().waitFor();
-		await page.getByText("John").first().waitFor();
-		assert.equal(await page.locator("pre").innerText(), got.body.toString());
-		await page.locator(".badge", { hasText: "Delivered" }).waitFor();
-		await shot(page, "call");
-		await close(page);
-	});
-
-	test("a call that ends now shows up by itself", async () => {
-		await makeWebhook();
-		const page = await open(browser, service);
-		await signIn(page);
-		await visit(page, "#/deliveries");
-		await page.locator(".badge", { hasText: /^Live$/ }).waitFor();
-		await page.getByText("No deliveries").waitFor();
-		await service.put(someCall());
-		await row(page, "CRM").getByText("Delivered").waitFor();
-		await close(page);
-	});
-
-	test("the filters are in the address", async () => {
-		await makeWebhook();
-		await service.put(someCall());
-		await service.until("v1/deliveries?state=DELIVERED", (p) => p.content.length === 1);
-		const page = await open(browser, service);
-		await signIn(page);
-		await visit(page, "#/deliveries");
-		await page.getByLabel("State").selectOption("FAILED");
-		await page.getByText("Nothing matches these filters.").waitFor();
-		assert.match(page.url(), /#\/deliveries\?state=FAILED$/);
-		await page.reload();
-		await page.getByText("Nothing matches these filters.").waitFor();
-		await page.getByLabel("State").selectOption("DELIVERED");
-		await row(page, "CRM").waitFor();
-		await close(page);
-	});
-});
-
-const VIEWS = ["webhooks", "webhooks/new", "deliveries", "calls", "health", "keys", "inspector"];
-
-describe("everybody can use it", () => {
-	for (const colorScheme of ["light", "dark"])
-		test(`no rule of accessibility is broken, empty and filled, ${colorScheme}`, async () => {
-			const page = await open(browser, service, { colorScheme });
-			assert.deepEqual(await violations(page), [], "sign-in");
-			await shot(page, `sign-in-${colorScheme}`);
-			await signIn(page);
-			for (const view of VIEWS) {
-				await visit(page, `#/${view}`);
-				assert.deepEqual(await violations(page), [], `${view}, empty`);
-			}
-			const made = await makeWebhook();
-			await service.ask("POST", `v1/webhooks/${made.id}/secret`);
-			await service.put(seedCall());
-			await service.until("v1/deliveries?state=DELIVERED", (p) => p.content.length === 1);
-			receiver.status = 500;
-			for (let i = 0; i < 6; i++) await service.put(someCall());
-			await receiver.count(5);
-			const { content } = await service.ask("GET", "v1/deliveries?state=DELIVERED");
-			const filled = [`webhooks/${made.id}`, `deliveries/${content[0].id}`, `calls/${seedCall().id}`];
-			for (const view of [...VIEWS, ...filled]) {
-				await visit(page, `#/${view}`);
-				assert.deepEqual(await violations(page), [], `${view}, filled`);
-				await shot(page, `${view.split("/")[0]}-${view.includes("/") ? "one" : "list"}-${colorScheme}`);
-			}
-			await close(page);
-		});
-
-	test("with the keyboard alone a webhook is set up", async () => {
-		const page = await open(browser, service);
-		const press = (...keys) =>
-			keys.reduce((done, k) => done.then(() => page.keyboard.press(k)), Promise.resolve());
-		const tabTo = async (name) => {
-			for (let i = 0; i < 60; i++) {
-				await press("Tab");
-				const label = await page.evaluate(() => {
-					const e = document.activeElement;
-					return e?.getAttribute("aria-label") ?? e?.labels?.[0]?.innerText ?? e?.textContent ?? "";
-				});
-				if (label.trim().startsWith(name)) return;
-			}
-			assert.fail(`no Tab leads to ${name}`);
-		};
-		await signIn(page);
-		await tabTo("Add a webhook");
-		await press("Enter");
-		await page.getByRole("heading", { name: "Add a webhook" }).waitFor();
-		await tabTo("Webhook URL");
-		await page.keyboard.type(receiver.url);
-		await tabTo("Create");
-		await press("Enter");
-		await page.getByRole("button", { name: "Generate a secret" }).waitFor();
-		await tabTo("Generate a secret");
-		await press("Enter");
-		await page.locator(".secret code").waitFor();
-		await tabTo("Send test");
-		await press("Space");
-		await page.getByText("The receiver took it").waitFor();
-		await close(page);
-	});
-
-	test("nothing is wider than a phone", async () => {
-		const made = await makeWebhook();
-		await service.put(seedCall());
-		await service.until("v1/deliveries?state=DELIVERED", (p) => p.content.length === 1);
-		const { content } = await service.ask("GET", "v1/deliveries");
-		const page = await open(browser, service, { viewport: { width: 360, height: 740 }, hasTouch: true });
-		await signIn(page);
-		const views = [...VIEWS, `webhooks/${made.id}`, `deliveries/${content[0].id}`, `calls/${seedCall().id}`];
-		for (const view of views) {
-			await visit(page, `#/${view}`);
-			const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-			assert.ok(wide <= 360, `${view} is ${wide} wide`);
-			await shot(page, `phone-${view.replace(/\/.*/, "-one")}`);
-		}
-		await close(page);
-	});
-
-	test("it speaks the browser's language, and another when asked to", async () => {
-		const page = await open(browser, service, { locale: "fr-FR" });
-		assert.equal(await page.getAttribute("html", "lang"), "fr");
-		await signIn(page, { key: "Clé d’API", action: "Se connecter" });
-		await page.getByRole("heading", { name: "Aucun webhook pour l’instant" }).waitFor();
-		await shot(page, "french");
-		await page.getByLabel("Langue").selectOption("en");
-		await page.getByRole("heading", { name: "No webhook yet" }).waitFor();
-		assert.equal(await page.getAttribute("html", "lang"), "en");
-		await page.reload();
-		await page.getByRole("heading", { name: "No webhook yet" }).waitFor();
 		await close(page);
 	});
 });

@@ -169,7 +169,7 @@ export function launch() {
 }
 
 /** A page whose errors fail the test: of scripts, of the policy, of requests that were not expected to fail. */
-export async function open(browser, service, options = {}) {
+export async function open(browser, service, options = {}, prepare = () => {}) {
 	const context = await browser.newContext({
 		locale: "en-GB",
 		timezoneId: "Europe/Paris",
@@ -183,6 +183,7 @@ export async function open(browser, service, options = {}) {
 	page.on("console", (m) => {
 		if (m.type() === "error" && !/Failed to load resource/.test(m.text())) page.wrongs.push(m.text());
 	});
+	await prepare(page);
 	await page.goto(service.url);
 	return page;
 }
@@ -190,8 +191,17 @@ export async function open(browser, service, options = {}) {
 export async function signIn(page, words = { key: "API key", action: "Sign in" }) {
 	await page.getByLabel(words.key).fill(KEY);
 	await page.getByRole("button", { name: words.action }).click();
-	await page.locator("nav .nav").waitFor();
+	await page.locator(".frame").waitFor();
 }
+
+/** A view, when it has loaded. */
+export async function goTo(page, service, hash) {
+	await page.goto(service.url + hash);
+	await page.locator("main h1").waitFor();
+	await page.locator(".skeleton").waitFor({ state: "detached" });
+}
+
+export const row = (page, name) => page.getByRole("row").filter({ hasText: name });
 
 export async function close(page) {
 	const { wrongs } = page;
@@ -214,5 +224,6 @@ const SHOTS = process.env.CALLHOOK_SCREENSHOTS;
 export async function shot(page, name) {
 	if (!SHOTS) return;
 	mkdirSync(SHOTS, { recursive: true });
+	await page.evaluate(() => scrollTo(0, 0));
 	await page.screenshot({ path: path.join(SHOTS, `${name}.png`), fullPage: true });
 }

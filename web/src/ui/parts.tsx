@@ -29,8 +29,11 @@ export function Button({ kind, isBusy = false, isCompact = false, children, ...r
 	);
 }
 
-export function Badge({ tone, children }: { tone: Tone; children: ComponentChildren }) {
-	return <span class={`badge ${tone}`}>{children}</span>;
+type BadgeProps = { tone: Tone; isSteady?: boolean; children: ComponentChildren };
+
+/** Steady: it keeps its width when its words change. */
+export function Badge({ tone, isSteady, children }: BadgeProps) {
+	return <span class={`badge ${tone} ${isSteady ? "steady" : ""}`}>{children}</span>;
 }
 
 export function Notice(props: {
@@ -357,6 +360,29 @@ export function Head({ title, children }: { title: string; children?: ComponentC
 			</h1>
 			{children && <div class="row">{children}</div>}
 		</div>
+	);
+}
+
+/** What a list is narrowed by; on a phone behind a button that says how much of it is in use. */
+export function Filters({ inUse, children }: { inUse: number; children: ComponentChildren }) {
+	const t = useText();
+	const id = useId();
+	const [isOpen, open] = useState(false);
+	return (
+		<form role="search" onSubmit={(e) => e.preventDefault()}>
+			<button
+				type="button"
+				class="button compact filters-button"
+				aria-expanded={isOpen}
+				aria-controls={id}
+				onClick={() => open(!isOpen)}
+			>
+				{inUse ? t("filters.inUse", { count: inUse }) : t("filters")}
+			</button>
+			<div class={isOpen ? "filters open" : "filters"} id={id}>
+				{children}
+			</div>
+		</form>
 	);
 }
 

@@ -4,7 +4,7 @@ import { sayOf, useText } from "../i18n";
 import { useLoad } from "../load";
 import { hrefOf, replace } from "../router";
 import * as format from "../format";
-import { Await, Empty, Head, SelectField, Table, TextField } from "../ui/parts";
+import { Await, Empty, Filters, Head, SelectField, Table, TextField } from "../ui/parts";
 import { CallBadge, FINAL_STATUSES } from "./states";
 
 const NAMES = ["phone", "status", "type", "agentId", "from", "to", "page"] as const;
@@ -13,7 +13,7 @@ const SIZE = 50;
 const AGENTS = 100;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-type Filters = Record<(typeof NAMES)[number], string>;
+type Narrowed = Record<(typeof NAMES)[number], string>;
 
 function OpenById() {
 	const t = useText();
@@ -30,15 +30,16 @@ function OpenById() {
 	);
 }
 
-function FilterBar({ filters, agents }: { filters: Filters; agents: [string, string][] }) {
+function FilterBar({ filters, agents }: { filters: Narrowed; agents: [string, string][] }) {
 	const t = useText();
-	const set = (part: Partial<Filters>): void => replace(hrefOf(["calls"], { ...filters, page: "", ...part }));
+	const set = (part: Partial<Narrowed>): void =>
+		replace(hrefOf(["calls"], { ...filters, page: "", ...part }));
 	const oneOf = (prefix: string, values: readonly string[]): [string, string][] => [
 		["", t("all")],
 		...values.map((v): [string, string] => [v, sayOf(prefix, v)]),
 	];
 	return (
-		<form class="filters" role="search" onSubmit={(e) => e.preventDefault()}>
+		<Filters inUse={NAMES.filter((n) => n !== "page" && filters[n]).length}>
 			<TextField
 				label={t("call.phone")}
 				type="tel"
@@ -77,11 +78,11 @@ function FilterBar({ filters, agents }: { filters: Filters; agents: [string, str
 				onValue={(to) => set({ to, ...(!filters.from && { from: to }) })}
 			/>
 			<OpenById />
-		</form>
+		</Filters>
 	);
 }
 
-function Pages({ data, filters }: { data: CallPage; filters: Filters }) {
+function Pages({ data, filters }: { data: CallPage; filters: Narrowed }) {
 	const t = useText();
 	const to = (page: number): string => hrefOf(["calls"], { ...filters, page: String(page) });
 	return (
@@ -109,7 +110,7 @@ function Pages({ data, filters }: { data: CallPage; filters: Filters }) {
 
 export function CallList({ query }: { query: URLSearchParams }) {
 	const t = useText();
-	const filters = Object.fromEntries(NAMES.map((n) => [n, query.get(n) ?? ""])) as Filters;
+	const filters = Object.fromEntries(NAMES.map((n) => [n, query.get(n) ?? ""])) as Narrowed;
 	const page = useLoad(`calls ${JSON.stringify(filters)}`, (signal) =>
 		get<CallPage>("v1/calls", { ...filters, size: SIZE }, signal),
 	);

@@ -12,21 +12,34 @@ import { sayOf, useText } from "../i18n";
 import { useAction, useLoad } from "../load";
 import { hrefOf, replace } from "../router";
 import * as format from "../format";
-import { Await, Badge, Button, Empty, Failure, Head, Said, SelectField, Table, TextField } from "../ui/parts";
+import {
+	Await,
+	Badge,
+	Button,
+	Empty,
+	Failure,
+	Filters,
+	Head,
+	Said,
+	SelectField,
+	Table,
+	TextField,
+} from "../ui/parts";
 import { DeliveryBadge, nameOf } from "./states";
 
 const STATES = ["PENDING", "DELIVERING", "DELIVERED", "FAILED", "PARKED", "CANCELED"] as const;
 const PAGE = 50;
+const ROWS_MAX = 1000; // of a list that grows by itself
 const NEW_LIST_MS = 1000; // at most so often is the list asked for again
 const NAMES = ["webhookId", "state", "callId", "from", "to"] as const;
 
-type Filters = Record<(typeof NAMES)[number], string>;
+type Narrowed = Record<(typeof NAMES)[number], string>;
 
-function filtersOf(query: URLSearchParams): Filters {
-	return Object.fromEntries(NAMES.map((n) => [n, query.get(n) ?? ""])) as Filters;
+function filtersOf(query: URLSearchParams): Narrowed {
+	return Object.fromEntries(NAMES.map((n) => [n, query.get(n) ?? ""])) as Narrowed;
 }
 
-function asQuery(f: Filters): Record<string, string> {
+function asQuery(f: Narrowed): Record<string, string> {
 	const moment = (text: string): string => (text ? new Date(text).toISOString() : "");
 	return { ...f, from: moment(f.from), to: moment(f.to) };
 }
@@ -99,11 +112,11 @@ function Row({ d, names }: { d: Delivery; names: Map<string, string> }) {
 	);
 }
 
-function FilterBar({ filters, webhooks }: { filters: Filters; webhooks: [string, string][] }) {
+function FilterBar({ filters, webhooks }: { filters: Narrowed; webhooks: [string, string][] }) {
 	const t = useText();
-	const set = (part: Partial<Filters>): void => replace(hrefOf(["deliveries"], { ...filters, ...part }));
+	const set = (part: Partial<Narrowed>): void => replace(hrefOf(["deliveries"], { ...filters, ...part }));
 	return (
-		<form class="filters" role="search" onSubmit={(e) => e.preventDefault()}>
+		<Filters inUse={NAMES.filter((n) => filters[n]).length}>
 			<SelectField
 				label={t("webhook")}
 				value={filters.webhookId}
@@ -129,7 +142,95 @@ function FilterBar({ filters, webhooks }: { filters: Filters; webhooks: [string,
 				onValue={(from) => set({ from })}
 			/>
 			<TextField label={t("to")} type="datetime-local" value={filters.to} onValue={(to) => set({ to })} />
-		</form>
+		</Filters>
+	);
+}
+
+interface Shown {
+	rows: Delivery[]; // newest first
+	next: string | null; // where the older ones begin
+}
+
+/** The newest page is the truth as far as it goes; what was loaded of the older ones stays below it, unless so many are
+ * new that there would be a hole. */
+function merged(before: Shown | undefined, page: DeliveryPage): Shown {
+	const last = page.content.at(-1)?.id;
+	const older = before && last !== undefined ? before.rows.filter((d) => d.id < last) : [];
+	const isJoined = before?.rows.some((d) => d.id === last);
+	if (page.next === null || !before || !isJoined || older.length === 0 || before.rows.length > ROWS_MAX)
+		return { rows: page.content, next: page.next };
+	return { rows: [...page.content, ...older], next: before.next };
+}
+
+function useDeliveries(filters: Narrowed) {
+	const key = JSON.stringify(filters);
+	const latest = useRef<Shown & { of: string }>();
+	const keep = (shown: Shown): Shown => {
+		latest.current = { ...shown, of: key };
+		return shown;
+	};
+	const ask = (after: string | null, signal?: AbortSignal): Promise<DeliveryPage> =>
+		get<DeliveryPage>("v1/deliveries", { ...asQuery(filters), size: PAGE, after }, signal);
+	const list = useLoad<Shown>(`deliveries ${key}`, async (signal) => {
+		const page = await ask(null, signal);
+		return keep(merged(latest.current?.of === key ? latest.current : undefined, page));
+	});
+	const older = useAction(async () => {
+		const from = latest.current as Shown;
+		const page = await ask(from.next);
+		list.set(keep({ rows: [...from.rows, ...page.content], next: page.next }));
+	});
+	return { list, older };
+}
+
+/** While somebody points at the list or is in it with the keyboard, no row may move from under them. */
+function useStill(rows: Delivery[]) {
+	const [still, setStill] = useState<Delivery[]>();
+	const isIn = useRef({ pointer: false, focus: false });
+	const look = (part: Partial<{ pointer: boolean; focus: boolean }>): void => {
+		Object.assign(isIn.current, part);
+		const { pointer, focus } = isIn.current;
+		setStill((s) => (pointer || focus ? (s ?? rows) : undefined));
+	};
+	const now = new Map(rows.map((d) => [d.id, d]));
+	const known = new Set(still?.map((d) => d.id));
+	return {
+		rows: still ? still.map((d) => now.get(d.id) ?? d) : rows,
+		hasNews: still !== undefined && rows.some((d) => !known.has(d.id)),
+		show: () => setStill(undefined),
+		handlers: {
+			onPointerEnter: () => look({ pointer: true }),
+			onPointerLeave: () => look({ pointer: false }),
+			onFocusIn: () => look({ focus: true }),
+			onFocusOut: () => look({ focus: false }),
+		},
+	};
+}
+
+function Rows({
+	shown,
+	names,
+	onNews,
+}: {
+	shown: Delivery[];
+	names: Map<string, string>;
+	onNews: (show: (() => void) | undefined) => void;
+}) {
+	const t = useText();
+	const still = useStill(shown);
+	useEffect(() => onNews(still.hasNews ? still.show : undefined), [still.hasNews]);
+	useEffect(() => () => onNews(undefined), []);
+	return (
+		<div {...still.handlers}>
+			<Table
+				caption={t("nav.deliveries")}
+				heads={["created", "state", "webhook", "call", "attempts", "reason"]}
+			>
+				{still.rows.map((d) => (
+					<Row key={d.id} d={d} names={names} />
+				))}
+			</Table>
+		</div>
 	);
 }
 
@@ -137,26 +238,33 @@ export function DeliveryList({ query }: { query: URLSearchParams }) {
 	const t = useText();
 	const filters = filtersOf(query);
 	const [isLive, setLive] = useState(true);
-	const [older, setOlder] = useState<{ of: string; rows: Delivery[]; next: string | null }>();
-	const key = JSON.stringify(filters);
-	const page = useLoad(`deliveries ${key}`, (signal) =>
-		get<DeliveryPage>("v1/deliveries", { ...asQuery(filters), size: PAGE }, signal),
-	);
+	const [news, setNews] = useState<{ show: () => void }>();
+	const { list, older } = useDeliveries(filters);
 	const webhooks = useLoad("webhooks", (signal) => get<WebhookList>("v1/webhooks", {}, signal));
 	const options = (webhooks.data?.content ?? []).map((w): [string, string] => [w.id, nameOf(w)]);
-	const refresh = useCalm(page.reload, NEW_LIST_MS);
+	const names = new Map(options);
+	const refresh = useCalm(list.reload, NEW_LIST_MS);
 	const isOpen = useLive(isLive, filters.webhookId, refresh);
-	const more = older?.of === key ? older : undefined;
-	const next = more ? more.next : (page.data?.next ?? null);
-	const loadOlder = useAction(async () => {
-		const got = await get<DeliveryPage>("v1/deliveries", { ...asQuery(filters), size: PAGE, after: next });
-		setOlder({ of: key, rows: [...(more?.rows ?? []), ...got.content], next: got.next });
-	});
 	const isFiltered = Object.values(filters).some(Boolean);
 	return (
 		<div class="view">
 			<Head title={t("nav.deliveries")}>
-				<Badge tone={isLive && isOpen ? "good" : "none"}>
+				{news && (
+					<div class="news">
+						<Button
+							isCompact
+							kind="primary"
+							title={t("live.held")}
+							onClick={() => {
+								news.show();
+								scrollTo({ top: 0 });
+							}}
+						>
+							{t("live.show")}
+						</Button>
+					</div>
+				)}
+				<Badge isSteady tone={isLive && isOpen ? "good" : "none"}>
 					{t(isLive && isOpen ? "live.on" : "live.off")}
 				</Badge>
 				<Button isCompact aria-pressed={!isLive} onClick={() => setLive(!isLive)}>
@@ -164,34 +272,32 @@ export function DeliveryList({ query }: { query: URLSearchParams }) {
 				</Button>
 			</Head>
 			<FilterBar filters={filters} webhooks={options} />
-			<Await of={page}>
-				{(data) => {
-					const seen = new Set(data.content.map((d) => d.id));
-					const rows = [...data.content, ...(more?.rows ?? []).filter((d) => !seen.has(d.id))];
-					return rows.length === 0 && next === null ? (
-						<Empty title={t("deliveries.none")}>
-							<p>{t(isFiltered ? "deliveries.none.filtered" : "deliveries.none.text")}</p>
-						</Empty>
-					) : (
-						<Table
-							caption={t("nav.deliveries")}
-							heads={["created", "state", "webhook", "call", "attempts", "reason"]}
-						>
-							{rows.map((d) => (
-								<Row key={d.id} d={d} names={new Map(options)} />
-							))}
-						</Table>
-					);
-				}}
+			<Await of={list}>
+				{({ rows, next }) => (
+					<>
+						{rows.length === 0 && next === null ? (
+							<Empty title={t("deliveries.none")}>
+								<p>{t(isFiltered ? "deliveries.none.filtered" : "deliveries.none.text")}</p>
+							</Empty>
+						) : (
+							<Rows
+								key={JSON.stringify(filters)}
+								shown={rows}
+								names={names}
+								onNews={(show) => setNews(show && { show })}
+							/>
+						)}
+						{next !== null && (
+							<div>
+								<Button isBusy={older.isRunning} onClick={() => void older.run()}>
+									{t("older")}
+								</Button>
+							</div>
+						)}
+					</>
+				)}
 			</Await>
-			{next !== null && (
-				<div>
-					<Button isBusy={loadOlder.isRunning} onClick={() => void loadOlder.run()}>
-						{t("older")}
-					</Button>
-				</div>
-			)}
-			<Failure error={loadOlder.error} />
+			<Failure error={older.error} />
 		</div>
 	);
 }

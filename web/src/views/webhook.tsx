@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { get, patch, post, remove, type Webhook, webhookPath } from "../api/client";
 import { useText } from "../i18n";
-import { useAction, useLoad } from "../load";
+import { useAction, useEvery, useLoad } from "../load";
 import { go, hrefOf } from "../router";
 import { may } from "../session";
 import * as format from "../format";
@@ -14,6 +14,8 @@ import { SecretCard } from "./secret";
 import { LaneBadge, LaneReason, nameOf } from "./states";
 import { TestCard } from "./test_call";
 import { WebhookForm } from "./webhook_form";
+
+const WATCH_MS = 5000;
 
 export function NewWebhook() {
 	const t = useText();
@@ -103,16 +105,26 @@ function StateCard({ webhook, onChange }: Props) {
 	return (
 		<Card title={t("state")} aside={<LaneBadge state={webhook.state} />}>
 			<LaneReason webhook={webhook} />
-			<dl class="facts">
-				<dt>{t("webhook.inFlight")}</dt>
-				<dd>
-					{format.number(webhook.inFlight)}
-					{webhook.window !== null && ` / ${format.number(webhook.window)}`}
-				</dd>
-				<dt>{t("webhook.parked")}</dt>
-				<dd>{format.number(webhook.parked)}</dd>
-				<dt>{t("created")}</dt>
-				<dd>{format.time(webhook.created)}</dd>
+			<dl class="tiles">
+				<div>
+					<dt>{t("webhook.inFlight")}</dt>
+					<dd>
+						{webhook.window === null
+							? format.number(webhook.inFlight)
+							: t("webhook.inFlight.of", {
+									count: format.number(webhook.inFlight),
+									most: format.number(webhook.window),
+								})}
+					</dd>
+				</div>
+				<div>
+					<dt>{t("webhook.parked")}</dt>
+					<dd>{format.number(webhook.parked)}</dd>
+				</div>
+				<div>
+					<dt>{t("created")}</dt>
+					<dd>{format.time(webhook.created)}</dd>
+				</div>
 			</dl>
 			<div class="row">
 				<a href={hrefOf(["deliveries"], { webhookId: webhook.id })}>{t("webhook.deliveries")}</a>
@@ -165,6 +177,7 @@ export function WebhookView({ id }: { id: string }) {
 	const t = useText();
 	const canWrite = may(useSession(), "integrations:write");
 	const webhook = useLoad(`webhook ${id}`, (signal) => get<Webhook>(webhookPath(id), {}, signal));
+	useEvery(WATCH_MS, webhook.reload);
 	const save = useAction(async (input: object) => {
 		webhook.set(await patch<Webhook>(webhookPath(id), input));
 		toast(t("saved"));
@@ -175,6 +188,7 @@ export function WebhookView({ id }: { id: string }) {
 			<Await of={webhook}>
 				{(w) => (
 					<>
+						<StateCard webhook={w} onChange={webhook.set} />
 						<div class="columns">
 							<div class="stack">
 								<Card title={t("webhook.settings")}>
@@ -189,7 +203,6 @@ export function WebhookView({ id }: { id: string }) {
 								</Card>
 							</div>
 							<div class="stack">
-								<StateCard webhook={w} onChange={webhook.set} />
 								<SecretCard webhook={w} onChange={webhook.reload} />
 								{canWrite && w.enabled && <ReplayCard webhook={w} />}
 							</div>

@@ -1,5 +1,5 @@
 /** What can be set of a webhook. Checked as it is typed; the service has the last word. */
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import {
 	type AgentPage,
 	type ApiError,
@@ -141,12 +141,18 @@ function OwnHeaders({
 					<input
 						class="input short"
 						aria-label={t("webhook.headers.name", { n: i + 1 })}
+						placeholder={t("webhook.name")}
+						autocomplete="off"
+						spellcheck={false}
 						value={name}
 						onInput={(e) => set(i, [e.currentTarget.value, value])}
 					/>
 					<input
 						class="input short"
 						aria-label={t("webhook.headers.value", { n: i + 1 })}
+						placeholder={t("webhook.headers.value.hint")}
+						autocomplete="off"
+						spellcheck={false}
 						value={value}
 						onInput={(e) => set(i, [name, e.currentTarget.value])}
 					/>
@@ -186,7 +192,7 @@ function Agents({
 			<legend>{t("webhook.agents")}</legend>
 			<span class="muted small">{t("webhook.agents.hint")}</span>
 			{agents.length > 0 && (
-				<div class="choices">
+				<div class="choices bounded">
 					{agents.map((a) => (
 						<Choice
 							key={a.id}
@@ -239,11 +245,18 @@ export function WebhookForm({ webhook, action, error, isBusy, isReadOnly = false
 	const t = useText();
 	const [d, setDraft] = useState(() => draftOf(webhook));
 	const [wasLeft, setLeft] = useState(Boolean(webhook));
+	const wasBusy = useRef(false);
+	useEffect(() => {
+		// Saved: from now on it is what the service made of it.
+		if (wasBusy.current && !isBusy && !error) setDraft(draftOf(webhook));
+		wasBusy.current = isBusy;
+	}, [isBusy]);
 	const set = (part: Partial<Draft>): void => setDraft({ ...d, ...part });
 	const url = d.url.trim();
 	const problem = urlProblem(url);
 	const wrong = wrongs(d);
 	const urlWrong = error?.of("/url") ?? (problem && wasLeft && url ? t(problem) : undefined);
+	const isChanged = JSON.stringify(d) !== JSON.stringify(draftOf(webhook));
 	const isReady = !problem && Object.keys(wrong).length === 0 && !isReadOnly;
 	return (
 		<form
@@ -358,10 +371,18 @@ export function WebhookForm({ webhook, action, error, isBusy, isReadOnly = false
 			</details>
 			<Failure error={error} />
 			{!isReadOnly && (
-				<div>
+				<div class="row">
 					<Button kind="primary" type="submit" isBusy={isBusy} disabled={!isReady}>
 						{action}
 					</Button>
+					{webhook && isChanged && (
+						<>
+							<Button kind="plain" onClick={() => setDraft(draftOf(webhook))}>
+								{t("webhook.discard")}
+							</Button>
+							<span class="muted small">{t("webhook.changed")}</span>
+						</>
+					)}
 				</div>
 			)}
 		</form>
