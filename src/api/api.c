@@ -330,9 +330,15 @@ static void out_of_memory_at_once(struct http_exchange *x)
 				      .header_count = 1});
 }
 
-void api_handle(void *api, struct http_exchange *x)
+/* A path that the other door is for is not there behind this one. */
+static bool is_behind(const struct api *a, const struct http_exchange *x, bool is_metrics_door)
 {
-	struct api *a = api;
+	bool is_metrics = strcmp(http_path(x), "/metrics") == 0;
+	return is_metrics_door ? is_metrics : !is_metrics || !a->conf.has_metrics_door;
+}
+
+static void handle(struct api *a, struct http_exchange *x, bool is_metrics_door)
+{
 	struct api_request *r = ch_alloc(sizeof(*r));
 	if (!r) {
 		out_of_memory_at_once(x);
@@ -349,7 +355,9 @@ void api_handle(void *api, struct http_exchange *x)
 	r->x = x;
 	r->began_ms = ch_clock_mono(&a->conf.clock).ms;
 	a->busy++;
-	struct route_match m = route_find(http_method(x), http_path(x));
+	struct route_match m = {0};
+	if (is_behind(a, x, is_metrics_door))
+		m = route_find(http_method(x), http_path(x));
 	r->route = m.route;
 	r->param = m.param;
 	r->param_len = m.param_len;
@@ -359,4 +367,14 @@ void api_handle(void *api, struct http_exchange *x)
 		not_allowed(r);
 	else if (check_caller(r) && check_body(r) && check_query(r))
 		m.route->handle(r);
+}
+
+void api_handle(void *api, struct http_exchange *x)
+{
+	handle(api, x, false);
+}
+
+void api_handle_metrics(void *api, struct http_exchange *x)
+{
+	handle(api, x, true);
 }

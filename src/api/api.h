@@ -42,6 +42,7 @@ struct api_conf {
 	size_t import_max_bytes; /* 16 MiB */
 	int max_webhooks; /* 50 an account */
 	struct request_rate request_rate; /* of an account; {0}: none */
+	bool has_metrics_door; /* /metrics is behind api_handle_metrics alone */
 	const char *version;
 };
 
@@ -50,6 +51,8 @@ struct api;
 int api_create(const struct api_conf *conf, struct api **ret, struct ch_err *err) CH_MUST_USE;
 /* For http_server_conf: handle with ctx the api; body_max_of the same. */
 void api_handle(void *api, struct http_exchange *x);
+/* The door for metrics: /metrics and nothing else. */
+void api_handle_metrics(void *api, struct http_exchange *x);
 size_t api_body_max_of(void *api, const char *method, const char *path);
 /* From now on /readyz says 503; requests are still served. */
 void api_stopping(struct api *a);

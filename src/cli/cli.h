@@ -48,8 +48,9 @@ int cli_secret(const struct opts *o, struct ch_secret *ret, struct ch_err *err) 
 /* A --id: 1 to 200 visible ASCII characters, as it becomes a header. */
 int cli_check_id(const char *id, struct ch_err *err) CH_MUST_USE;
 
-/* The value of --listen: "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses). */
-int cli_listen_address(const struct opts *o, char *host, size_t host_cap, uint16_t *ret_port,
-		struct ch_err *err) CH_MUST_USE;
+/* The value of an option that says where to listen: "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses).
+ */
+int cli_listen_address(const struct opts *o, const char *option, char *host, size_t host_cap,
+		uint16_t *ret_port, struct ch_err *err) CH_MUST_USE;
 
 #endif

@@ -111,11 +111,11 @@ int cli_check_id(const char *id, struct ch_err *err)
 	return 0;
 }
 
-int cli_listen_address(
-		const struct opts *o, char *host, size_t host_cap, uint16_t *ret_port, struct ch_err *err)
+int cli_listen_address(const struct opts *o, const char *option, char *host, size_t host_cap,
+		uint16_t *ret_port, struct ch_err *err)
 {
-	const char *text = opts_get(o, "listen");
-	const char *origin = opts_origin(o, "listen", 0);
+	const char *text = opts_get(o, option);
+	const char *origin = opts_origin(o, option, 0);
 	const char *colon = strrchr(text, ':');
 	const char *from = text;
 	size_t len = colon ? (size_t)(colon - text) : 0;

@@ -224,7 +224,7 @@ static int run(struct listener *l, struct ch_err *err)
 	int rc = interrupt && terminate ? 0 : ch_err_set(err, CH_ENOMEM, "out of memory");
 
 	if (rc == 0)
-		rc = cli_listen_address(l->o, host, sizeof(host), &port, err);
+		rc = cli_listen_address(l->o, "listen", host, sizeof(host), &port, err);
 	if (rc == 0) {
 		struct http_server_conf conf = {.base = l->base,
 				.clock = l->clock,

@@ -10,6 +10,8 @@
 #include "cli/cli.h"
 #include "cli/serve_core.h"
 
+#define METRICS_CONNECTIONS_MAX 16
+
 static void on_port(evutil_socket_t fd, short what, void *ctx)
 {
 	struct service *s = ctx;
@@ -96,6 +98,24 @@ static int start_workers(struct service *s, struct ch_err *err)
 	return rc;
 }
 
+/* A few scrapers, on a network of the operator's. */
+static int start_metrics(struct service *s, struct ch_err *err)
+{
+	const struct http_server_conf http = {.base = s->base,
+			.clock = s->clock,
+			.host = s->conf.metrics_host,
+			.port = s->conf.metrics_port,
+			.listen_fd = -1,
+			.connections_max = METRICS_CONNECTIONS_MAX,
+			.request_timeout_ms = s->conf.request_timeout_ms,
+			.idle_timeout_ms = s->conf.idle_timeout_ms,
+			.log = &s->log,
+			.handle = api_handle_metrics,
+			.ctx = s->api};
+
+	return http_server_start(&http, &s->metrics, err);
+}
+
 static int start_api(struct service *s, struct ch_err *err)
 {
 	struct api_conf conf = {.base = s->base,
@@ -118,6 +138,7 @@ static int start_api(struct service *s, struct ch_err *err)
 			.public_url = *s->conf.public_url ? s->conf.public_url : NULL,
 			.max_webhooks = s->conf.max_webhooks,
 			.request_rate = s->conf.request_rate,
+			.has_metrics_door = s->conf.has_metrics,
 			.version = CALLHOOK_VERSION};
 	struct http_server_conf http = {.base = s->base,
 			.clock = s->clock,
@@ -147,6 +168,8 @@ static int start_api(struct service *s, struct ch_err *err)
 	http.ctx = s->api;
 	if (rc == 0)
 		rc = http_server_start(&http, &s->http, err);
+	if (rc == 0 && s->conf.has_metrics)
+		rc = start_metrics(s, err);
 	return rc;
 }
 
@@ -219,6 +242,7 @@ static void stop(struct service *s)
 	for (int i = 0; i < s->workers.count; i++)
 		worker_destroy(&s->workers.items[i]);
 	http_server_destroy(&s->http);
+	http_server_destroy(&s->metrics);
 	http_tls_destroy(&s->tls);
 	api_destroy(&s->api);
 	ch_free(s->workers.items);
@@ -243,10 +267,17 @@ static bool is_loopback(const char *host)
 	return !strncmp(host, "127.", 4) || !strcmp(host, "::1") || !strcmp(host, "localhost");
 }
 
+static void print_url(const char *before, const char *scheme, const char *host,
+		const struct http_server *http, const char *path)
+{
+	bool is_v6 = strchr(host, ':') != NULL;
+
+	printf("%s %s://%s%s%s:%u%s\n", before, scheme, is_v6 ? "[" : "", host, is_v6 ? "]" : "",
+			http_server_port(http), path);
+}
+
 static void announce(struct service *s)
 {
-	bool is_v6 = strchr(s->conf.host, ':') != NULL;
-
 	if (s->conf.is_dev)
 		printf("\n*** DEVELOPMENT MODE: webhooks may go to loopback addresses and plain http. "
 		       "***\n\n");
@@ -256,8 +287,10 @@ static void announce(struct service *s)
 				"a "
 				"TLS proxy in front\n",
 				s->conf.host);
-	printf("callhook %s is ready on http%s://%s%s%s:%u\n", CALLHOOK_VERSION, s->tls ? "s" : "",
-			is_v6 ? "[" : "", s->conf.host, is_v6 ? "]" : "", http_server_port(s->http));
+	if (s->metrics)
+		print_url("metrics on", "http", s->conf.metrics_host, s->metrics, "/metrics");
+	print_url("callhook " CALLHOOK_VERSION " is ready on", s->tls ? "https" : "http", s->conf.host,
+			s->http, "");
 	fflush(stdout);
 	CH_LOG(&s->log, CH_LOG_INFO, "ready", CH_S("listen", s->conf.host),
 			CH_I("port", http_server_port(s->http)), CH_S("store", s->conf.store_url),

@@ -15,6 +15,10 @@ static const struct opt_spec specs[] = {
 				.arg = "HOST:PORT",
 				.fallback = "127.0.0.1:8080",
 				.help = "where the API listens"},
+		{.name = "metrics-listen",
+				.arg = "HOST:PORT",
+				.help = "where /metrics is, over plain HTTP and nowhere else [beside the "
+					"API]"},
 		{.name = "tls-cert",
 				.arg = "FILE",
 				.help = "serve HTTPS with this certificate chain, PEM; read again on SIGHUP"},
@@ -330,8 +334,12 @@ static int read_public_url(const struct opts *o, struct serve_conf *c, struct ch
 static int read_server(const struct opts *o, struct serve_conf *c, struct ch_err *err)
 {
 	int64_t request = 0, idle = 0;
-	int rc = cli_listen_address(o, c->host, sizeof(c->host), &c->port, err);
+	int rc = cli_listen_address(o, "listen", c->host, sizeof(c->host), &c->port, err);
 
+	c->has_metrics = opts_has(o, "metrics-listen");
+	if (rc == 0 && c->has_metrics)
+		rc = cli_listen_address(o, "metrics-listen", c->metrics_host, sizeof(c->metrics_host),
+				&c->metrics_port, err);
 	c->tls_cert = opts_get(o, "tls-cert");
 	c->tls_key = opts_get(o, "tls-key");
 	if (rc == 0 && !c->tls_cert != !c->tls_key)

@@ -29,6 +29,9 @@ extern const struct opts_page serve_page;
 struct serve_conf {
 	char host[256];
 	uint16_t port;
+	bool has_metrics; /* an address of its own for /metrics: */
+	char metrics_host[256];
+	uint16_t metrics_port;
 	const char *tls_cert; /* NULL: plain HTTP; else tls_key is there too */
 	const char *tls_key;
 	struct network trusted[OPTS_VALUES_MAX];

@@ -42,6 +42,7 @@ struct service {
 	struct api *api;
 	struct http_tls *tls; /* NULL: plain HTTP */
 	struct http_server *http;
+	struct http_server *metrics; /* NULL: beside the API */
 	bool is_stopping;
 	bool has_stopper;
 	struct ch_mono stop_until; /* the end of the grace: one for answers and attempts alike */

@@ -87,7 +87,8 @@ static void end_loops(struct service *s)
 void serve_on_stop_look(evutil_socket_t fd, short what, void *ctx)
 {
 	struct service *s = ctx;
-	bool is_quiet = http_server_busy(s->http) == 0 && api_busy(s->api) == 0;
+	size_t asked = http_server_busy(s->http) + (s->metrics ? http_server_busy(s->metrics) : 0);
+	bool is_quiet = asked == 0 && api_busy(s->api) == 0;
 
 	if (!s->is_ending && (is_quiet || ch_clock_mono(&s->clock).ms >= s->stop_until.ms))
 		end_loops(s);
@@ -130,5 +131,7 @@ void serve_on_signal(evutil_socket_t number, short what, void *ctx)
 	workers_quiesce(&s->workers);
 	api_stopping(s->api);
 	http_server_drain(s->http);
+	if (s->metrics)
+		http_server_drain(s->metrics);
 	serve_on_stop_look(-1, 0, s);
 }

@@ -68,12 +68,18 @@ class Service:
         self.log = open(f"{self.folder}/serve.log", "ab")
         self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=self.log, text=True,
                                         env=self.environment())
+        self.lines = []
         for line in self.process.stdout:
+            self.lines.append(line)
             ready = re.search(r"ready on https?://127\.0\.0\.1:(\d+)", line)
             if ready:
                 self.port = int(ready.group(1))
                 return self
         raise AssertionError(f"serve did not start:\n{self.logged()}")
+
+    def said(self):
+        """On standard output, until it was ready."""
+        return "".join(self.lines)
 
     def logged(self):
         with open(f"{self.folder}/serve.log", encoding="utf-8", errors="replace") as f:

@@ -1,10 +1,11 @@
 """What /metrics says, checked with Prometheus' own tool; and that rules and dashboard ask for what is there."""
+import http.client
 import json
 import os
 import re
 import subprocess
 
-from conftest import ROOT, some_call
+from conftest import PATIENCE, ROOT, Service, some_call
 
 RULES = os.path.join(ROOT, "packaging", "prometheus")
 DASHBOARD = os.path.join(ROOT, "packaging", "grafana", "callhook.json")
@@ -53,3 +54,43 @@ def test_rules_and_dashboard_ask_for_what_is_there(service, receiver):
     dashboard = asked_for("\n".join(t["expr"] for p in panels for t in p["targets"]))
     assert len(rules) >= 8 and len(dashboard) >= 12
     assert rules | dashboard <= there
+
+
+class Apart(Service):
+    """Also waits for the address of the metrics, which is printed before the service is ready."""
+
+    def command(self):
+        return [*super().command(), "--metrics-listen", "127.0.0.1:0"]
+
+    def start(self):
+        super().start()
+        self.metrics_port = int(re.search(r"metrics on http://127\.0\.0\.1:(\d+)/metrics", self.said()).group(1))
+        return self
+
+    def metrics(self, path="/metrics", method="GET"):
+        connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=PATIENCE)
+        connection.request(method, path)
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        connection.close()
+        return answer.status, body
+
+
+def test_metrics_have_an_address_of_their_own(tmp_path, receiver):
+    service = Apart(tmp_path, "--dev").start()
+    deliver_one(service, receiver)
+    status, text = service.metrics()
+    assert status == 200 and promtool("check", "metrics", text=text).stderr == ""
+    assert service.request("GET", "/metrics").status == 404
+    assert service.request("GET", "/healthz").status == 200
+    for path in ("/healthz", "/readyz", "/", "/v1/webhooks", "/openapi.json", "/nothing"):
+        assert service.metrics(path)[0] == 404, path
+    assert service.metrics(method="POST")[0] == 405
+    service.stop()
+
+
+def test_an_address_that_is_none_is_said(tmp_path):
+    for wrong in ("9464", "localhost:", "127.0.0.1:99999"):
+        done = subprocess.run([*Service(tmp_path).command(), "--metrics-listen", wrong], capture_output=True, text=True,
+                              check=False, timeout=PATIENCE)
+        assert done.returncode == 2 and "--metrics-listen" in done.stderr, done.stderr
