@@ -116,6 +116,9 @@ struct http_conn {
 	size_t scanned; /* of its head, from in_at */
 	size_t in_counted; /* in.cap as it is part of server->buffered */
 	struct http_exchange *x; /* from a whole head to the answer's last byte */
+	bool is_behind; /* the client has not taken all that could be sent */
+	int64_t behind_ms; /* since when */
+	int64_t behind_taken; /* bytes that it took since */
 	struct ch_buf out;
 	size_t out_at;
 	struct ch_bytes *out_body; /* goes out behind out */

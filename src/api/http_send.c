@@ -137,6 +137,7 @@ void http_send_set_writable(struct http_conn *c, bool on)
 static void all_sent(struct http_conn *c)
 {
 	http_send_set_writable(c, false);
+	c->is_behind = false;
 	ch_bytes_unref(&c->out_body);
 	ch_buf_clear(&c->out);
 	c->out_at = 0;
@@ -146,15 +147,43 @@ static void all_sent(struct http_conn *c)
 		http_conn_sent(c);
 }
 
+static size_t unsent(const struct http_conn *c)
+{
+	return c->out.len - c->out_at + (c->out_body ? c->out_body->len - c->out_body_at : 0);
+}
+
+/* A byte now and then renews the time for the next one. Whoever takes an answer of some MB so slowly would
+ * hold its connection and memory for days. */
+static bool is_too_slow(struct http_conn *c, size_t taken)
+{
+	const struct http_server_conf *conf = &c->server->conf;
+	int64_t now_ms = ch_clock_mono(&conf->clock).ms;
+
+	if (!c->is_behind) {
+		c->is_behind = true;
+		c->behind_ms = now_ms;
+		c->behind_taken = 0;
+		return false;
+	}
+	c->behind_taken += (int64_t)taken;
+	int64_t allowed_ms = conf->request_timeout_ms + c->behind_taken * 1000 / conf->send_min_bytes_s;
+	return now_ms - c->behind_ms > allowed_ms;
+}
+
 void http_send_flush(struct http_conn *c)
 {
 	if (c->state == CONN_CLOSED)
 		return;
+	size_t before = unsent(c);
 	switch (http_io_send(c)) {
 	case 0:
 		all_sent(c);
 		return;
 	case CH_EAGAIN:
+		if (is_too_slow(c, before - unsent(c))) {
+			http_conn_close(c);
+			return;
+		}
 		http_conn_wait(c, c->state, WAIT_SEND);
 		http_send_set_writable(c, true);
 		return;

@@ -19,6 +19,7 @@
 #define ACCEPT_PAUSE_MS 100
 #define BACKLOG 1024
 #define EVICT_LOOKS 32
+#define SEND_MIN_BYTES_S 4096
 
 static struct timeval ms_to_timeval(int ms)
 {
@@ -258,6 +259,8 @@ static void fill_defaults(struct http_server_conf *c)
 		c->body_max_bytes = 1024 * 1024 + 64 * 1024;
 	if (c->request_timeout_ms == 0)
 		c->request_timeout_ms = 30000;
+	if (c->send_min_bytes_s == 0)
+		c->send_min_bytes_s = SEND_MIN_BYTES_S;
 	if (c->idle_timeout_ms == 0)
 		c->idle_timeout_ms = 75000;
 	if (c->connections_max == 0)

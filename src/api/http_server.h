@@ -43,6 +43,9 @@ struct http_server_conf {
 	size_t (*body_max_of)(void *ctx, const char *method, const char *path);
 	int request_timeout_ms; /* from the first byte of a request to its last, and of a TLS handshake;
 				   0: 30000 */
+	/* How quickly a client must take an answer once it has fallen behind; in all it may be as late as
+	 * request_timeout_ms. 0: 4096 bytes a second. */
+	int64_t send_min_bytes_s;
 	int idle_timeout_ms; /* a kept-alive connection without a request; 0: 75000 */
 	int connections_max; /* 0: 4096. Beyond it the longest idle one makes room, or it is a 503; out of
 				descriptors too, or accepting pauses */

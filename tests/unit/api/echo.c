@@ -39,6 +39,19 @@ static void stream_on(void *ctx)
 	e->stream = NULL;
 }
 
+static void huge_reply(struct echo *e, struct http_exchange *x)
+{
+	struct ch_buf text;
+	ch_buf_init(&text, SIZE_MAX);
+	assert_non_null(ch_buf_reserve(&text, e->huge_bytes));
+	memset(text.data, 'a', e->huge_bytes);
+	ch_buf_commit(&text, e->huge_bytes);
+	struct ch_bytes *body = ch_bytes_create(text.data, text.len);
+	http_reply(x, &(struct http_response){.status = 200, .content_type = "text/plain", .body = body});
+	ch_bytes_unref(&body);
+	ch_buf_fini(&text);
+}
+
 static void echo_handle(void *ctx, struct http_exchange *x)
 {
 	struct echo *e = ctx;
@@ -47,6 +60,8 @@ static void echo_handle(void *ctx, struct http_exchange *x)
 		e->stream = x;
 		http_reply_start(x, &(struct http_response){.status = 200, .content_type = "text/plain"});
 		stream_on(e);
+	} else if (strcmp(http_path(x), "/huge") == 0) {
+		huge_reply(e, x);
 	} else if (e->hold) {
 		e->held[e->held_count++] = x;
 	} else {

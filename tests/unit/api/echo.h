@@ -16,6 +16,7 @@ struct echo {
 	int drains;
 	size_t stream_left;
 	struct http_exchange *stream;
+	size_t huge_bytes; /* of the answer at /huge */
 };
 
 /* /big takes 3 MB of body, all else 100 bytes; 20 ms for a request; 2,000 bytes of head. */
