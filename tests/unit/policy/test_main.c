@@ -3,7 +3,9 @@
 int main(void)
 {
 	int failed = 0;
+	failed += backlog_tests();
 	failed += health_tests();
+	failed += latency_tests();
 	failed += outage_tests();
 	failed += outcome_tests();
 	failed += rate_limit_tests();

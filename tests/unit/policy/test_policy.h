@@ -15,7 +15,9 @@
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
+int backlog_tests(void);
 int health_tests(void);
+int latency_tests(void);
 int outage_tests(void);
 int outcome_tests(void);
 int rate_limit_tests(void);
