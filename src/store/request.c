@@ -40,6 +40,8 @@ static const char *const kind_names[STORE_KIND_COUNT] = {
 		[STORE_AUDIT_LIST] = "audit_list",
 		[STORE_SPENT_LIST] = "spent_list",
 		[STORE_LEDGER] = "ledger",
+		[STORE_HISTORY] = "history",
+		[STORE_BACKLOG] = "backlog",
 };
 
 void store_request_init(struct store_request *r, enum store_kind kind, struct ch_port *reply_to,
@@ -162,6 +164,13 @@ static void clear_read(struct store_request *r)
 		break;
 	case STORE_LEDGER:
 		ZERO(r->u.ledger.out);
+		break;
+	case STORE_HISTORY:
+		ch_free(r->u.history.out.points);
+		ZERO(r->u.history.out);
+		break;
+	case STORE_BACKLOG:
+		ZERO(r->u.backlog.out);
 		break;
 	default:
 		CH_UNREACHABLE();

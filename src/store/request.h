@@ -29,6 +29,7 @@
 #include "model/delivery.h"
 #include "model/webhook.h"
 #include "store/request_accounts.h"
+#include "store/request_history.h"
 #include "store/request_replays.h"
 #include "store/request_retention.h"
 
@@ -69,6 +70,8 @@ enum store_kind {
 	STORE_AUDIT_LIST,
 	STORE_SPENT_LIST,
 	STORE_LEDGER,
+	STORE_HISTORY,
+	STORE_BACKLOG,
 	STORE_KIND_COUNT
 };
 
@@ -448,6 +451,8 @@ struct store_request {
 		struct store_audit_list audit_list;
 		struct store_spent_list spent_list;
 		struct store_ledger ledger;
+		struct store_history history;
+		struct store_backlog backlog;
 	} u;
 };
 

@@ -188,6 +188,10 @@ int memory_webhook_close(struct store_memory *m, struct memory_webhook *w) CH_MU
 /* store_memory_feed.c: under the lock. */
 int memory_attempt_feed(const struct store_memory *m, struct store_request *r) CH_MUST_USE;
 
+/* store_memory_history.c: under the lock. */
+int memory_history(const struct store_memory *m, struct store_request *r) CH_MUST_USE;
+int memory_backlog(const struct store_memory *m, struct store_request *r) CH_MUST_USE;
+
 /* store_memory_replays.c: under the lock. */
 int memory_replay_create(struct store_memory *m, struct store_request *r) CH_MUST_USE;
 int memory_replay_cancel(struct store_memory *m, struct store_request *r) CH_MUST_USE;

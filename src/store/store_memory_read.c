@@ -392,6 +392,10 @@ static int read_one(const struct store_memory *m, struct store_request *r)
 		return memory_account_read(m, r);
 	case STORE_LEDGER:
 		return ledger(m, r);
+	case STORE_HISTORY:
+		return memory_history(m, r);
+	case STORE_BACKLOG:
+		return memory_backlog(m, r);
 	default:
 		CH_UNREACHABLE();
 	}

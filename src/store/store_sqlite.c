@@ -221,6 +221,8 @@ static int transact(
 		CH_CRASH_POINT(commit_half);
 	}
 	if (rc == 0)
+		rc = sq_history_write(s, err);
+	if (rc == 0)
 		rc = sq_ledgers_write(s, err);
 	if (rc == 0)
 		rc = sq_of_whole(write_marks(s, err), err);
@@ -239,6 +241,7 @@ static void take_back(struct store_sqlite *s)
 		sqlite3_step(s->conn.stmts[SQ_ROLLBACK]);
 		sqlite3_reset(s->conn.stmts[SQ_ROLLBACK]);
 	}
+	sq_history_done(s, false);
 	sq_hooks_done(&s->hooks, false);
 	s->marks = s->committed;
 }
@@ -263,6 +266,7 @@ static int sqlite_write(
 		rules_batch_failed(requests, n, rc, words.text);
 		return ch_err_set(err, rc, "%s", words.text);
 	}
+	sq_history_done(s, true);
 	sq_hooks_done(&s->hooks, true);
 	rules_batch_done(requests, n);
 	if (s->must_wipe) {
@@ -317,6 +321,7 @@ static void sqlite_close(struct store *base)
 		sq_conn_close(&s->conn);
 	sq_hooks_fini(&s->hooks);
 	ch_free(s->closed.numbers);
+	ch_free(s->history.cells);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	ch_free(s->path);

@@ -3,7 +3,8 @@
  * Role:      store_sqlite.c opens, commits and closes; _file.c locks and migrates; _conn.c knows the
  *            statements; _hooks.c keeps the webhooks in memory; _put.c, _webhooks.c, _attempts.c,
  *            _resend.c, _erase.c, _replays.c, _retention.c, _accounts.c, _purge.c and _audit.c serve the
- *            writes; _read.c, _deliveries.c, _probe.c, _list.c and _feed.c the reads.
+ *            writes; _read.c, _deliveries.c, _probe.c, _list.c and _feed.c the reads; _history.c counts
+ *            attempts over time and is asked about them.
  * Ownership: struct store_sqlite owns the lock, the writer's connection and the webhooks in memory. A
  *            reader owns its connection. Statements live as long as their connection.
  * Threads:   as store/store.h says; the writer's connection and the webhooks belong to the writer.
@@ -70,6 +71,7 @@ enum sq_stmt {
 	SQ_HOOK_PLACES,
 	SQ_LEDGER_INSERT,
 	SQ_LEDGER_SET,
+	SQ_LEDGER_SET_ALL,
 	SQ_LEDGER_SUM,
 	SQ_MARKS,
 	SQ_MARK_SET,
@@ -121,12 +123,31 @@ enum sq_stmt {
 	SQ_KEEP_MARK,
 	SQ_KEEP_ATTEMPTS,
 	SQ_KEEP_REPLAYS,
+	SQ_HISTORY_ADD,
+	SQ_HISTORY_OPEN,
+	SQ_HISTORY_SET,
+	SQ_HISTORY_CLOSE,
+	SQ_HISTORY_PURGE,
+	SQ_HISTORY_NEXT,
+	SQ_HISTORY_DROP,
+	SQ_HISTORY_HOOK,
+	SQ_HISTORY_ROW,
+	SQ_BACKLOG,
 	SQ_STMT_COUNT
 };
 
 struct sq_conn {
 	sqlite3 *db;
 	sqlite3_stmt *stmts[SQ_STMT_COUNT]; /* NULL: not for this kind of connection */
+};
+
+/* What was counted of a minute that is in no row yet. */
+struct sq_minute {
+	bool is_known; /* read, or written */
+	int64_t start_s; /* 0: there is none */
+	int64_t attempts, delivered;
+	uint8_t *packed; /* owned */
+	size_t len;
 };
 
 /* A webhook as the writer knows it: the truth, because nobody else writes. One that was deleted and has no
@@ -147,6 +168,8 @@ struct sq_hook {
 	bool is_dirty;
 	struct sq_hook *next_gone;
 	bool is_gone; /* not kept beyond this transaction */
+	size_t cell; /* its last one of this transaction, from 1; 0: none */
+	struct sq_minute open, next; /* that is counted now; what it is after this transaction */
 };
 
 /* The webhooks of one account that are not deleted. */
@@ -176,6 +199,20 @@ struct sq_marks {
 	int64_t removed_attempt; /* the same */
 };
 
+/* The attempts of this transaction at one webhook that began in one minute. */
+struct sq_cell {
+	struct sq_hook *hook;
+	int64_t minute_s;
+	struct store_history_point point;
+	size_t before; /* the hook's cell before this one, from 1; 0: none */
+};
+
+struct sq_history {
+	struct sq_cell *cells;
+	size_t count, cap;
+	int64_t purged_s; /* what was too old at this moment is gone */
+};
+
 /* Accounts that were deleted: nothing new may come for them. */
 struct sq_closed {
 	int64_t *numbers; /* ascending */
@@ -190,6 +227,7 @@ struct store_sqlite {
 	struct ch_rand_stock rand;
 	struct sq_hooks hooks;
 	struct sq_closed closed; /* loaded with hooks */
+	struct sq_history history;
 	struct sq_marks marks;
 	struct sq_marks committed;
 	struct id_gen ids;
@@ -298,6 +336,19 @@ int sq_closed_load(struct store_sqlite *s, struct ch_err *err) CH_MUST_USE;
 bool sq_is_closed(const struct store_sqlite *s, int64_t account);
 int sq_ledgers_write(struct store_sqlite *s, struct ch_err *err) CH_MUST_USE;
 
+/* store_sqlite_history.c: an attempt that was inserted; what a transaction noted (before the ledgers, which
+ * write the open minutes); the end of it, whatever became of it (before sq_hooks_done); the rows of a webhook
+ * that was deleted; what the writer's statements need. */
+int sq_history_note(struct store_sqlite *s, struct sq_hook *hook, const struct attempt *a,
+		struct ch_err *err) CH_MUST_USE;
+int sq_history_write(struct store_sqlite *s, struct ch_err *err) CH_MUST_USE;
+/* The open minute after this transaction into four parameters; false: it stays as it is. */
+bool sq_history_bind(struct sq_conn *c, const struct sq_hook *hook, enum sq_stmt which, int at);
+void sq_history_done(struct store_sqlite *s, bool is_committed);
+void sq_history_forget(struct sq_hook *hook); /* frees what is kept of it */
+int sq_history_drop(struct store_sqlite *s, int64_t webhook, struct ch_err *err) CH_MUST_USE;
+int sq_history_prepare(struct sq_conn *c) CH_MUST_USE; /* a SQLite code */
+
 /* The reads; each gives what becomes the request's result. */
 int sq_call_get(struct sq_conn *c, struct store_call_get *q, struct ch_err *err) CH_MUST_USE;
 int sq_webhook_get(struct sq_conn *c, struct store_webhook_get *q, struct ch_err *err) CH_MUST_USE;
@@ -316,6 +367,8 @@ int sq_audit_list(struct sq_conn *c, struct store_audit_list *q, struct ch_err *
 int sq_spent_list(struct sq_conn *c, struct store_spent_list *q, struct ch_err *err) CH_MUST_USE;
 int sq_account_purges(struct sq_conn *c, struct store_sweeps *q, struct ch_err *err) CH_MUST_USE;
 int sq_ledger(struct sq_conn *c, struct store_ledger *q, struct ch_err *err) CH_MUST_USE;
+int sq_history(struct sq_conn *c, struct store_history *q, struct ch_err *err) CH_MUST_USE;
+int sq_backlog(struct sq_conn *c, struct store_backlog *q, struct ch_err *err) CH_MUST_USE;
 void sq_read_one(struct sq_conn *c, struct store_request *r); /* in a snapshot of its own */
 
 /* Shared between them. */

@@ -25,8 +25,8 @@ static int64_t at_of(const struct rules_row *row)
 	return row->due_ms + row->finished_ms;
 }
 
-static int insert(struct store_sqlite *s, const struct attempt *a, int64_t key, int64_t previous,
-		struct ch_err *err)
+static int insert(struct store_sqlite *s, struct sq_hook *hook, const struct attempt *a, int64_t key,
+		int64_t previous, struct ch_err *err)
 {
 	struct sq_conn *c = &s->conn;
 	int rc;
@@ -51,9 +51,10 @@ static int insert(struct store_sqlite *s, const struct attempt *a, int64_t key, 
 	sq_bind_text(c, SQ_ATTEMPT_INSERT, 18, a->request_headers);
 	sq_bind_blob(c, SQ_ATTEMPT_INSERT, 19, a->answer, a->answer_len);
 	rc = sq_run(c, SQ_ATTEMPT_INSERT, doing_attempt, err);
-	if (rc == 0)
-		s->marks.next_attempt++;
-	return rc;
+	if (rc != 0)
+		return rc;
+	s->marks.next_attempt++;
+	return sq_history_note(s, hook, a, err);
 }
 
 static void note(struct store_sqlite *s, struct sq_hook *hook, const struct store_attempt *q)
@@ -92,7 +93,7 @@ static int first_try(struct store_sqlite *s, struct sq_hook *hook, struct store_
 	q->out.state = row.state;
 	note(s, hook, q);
 	rc = sq_hook_move(&s->hooks, hook, DELIVERY_PENDING, row.state, 1, err);
-	return rc == 0 ? insert(s, &q->in.attempt, key, 0, err) : rc;
+	return rc == 0 ? insert(s, hook, &q->in.attempt, key, 0, err) : rc;
 }
 
 struct found {
@@ -249,7 +250,7 @@ static int later_try(struct store_sqlite *s, struct sq_hook *hook, struct store_
 	else
 		rc = relink(s, p.after, number, err);
 	if (rc == 0)
-		rc = insert(s, &q->in.attempt, key, p.previous, err);
+		rc = insert(s, hook, &q->in.attempt, key, p.previous, err);
 	if (rc == 0)
 		rc = set_row(s, hook, key, &row, last, err);
 	return rc == 0 ? sq_hook_move(&s->hooks, hook, f->row.state, row.state, 1, err) : rc;

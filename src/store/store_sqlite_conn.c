@@ -162,6 +162,8 @@ int sq_conn_open(const char *path, bool is_writer, struct sq_conn *ret, struct c
 		sqlite3_busy_timeout(c.db, SQ_BUSY_MS);
 		rc = sq_exec_text(&c, is_writer ? writer_settings : reader_settings, "set up the database",
 				err);
+		if (rc == 0 && is_writer && sq_history_prepare(&c) != SQLITE_OK)
+			rc = sq_no_memory(err);
 	}
 	if (rc != 0) {
 		sq_conn_close(&c);

@@ -274,7 +274,7 @@ static bool is_damage(int rc)
 static int run(struct fsck *f, struct ch_err *err)
 {
 	static int (*const parts[])(struct fsck * f) = {check_integrity, check_marks, check_lost_rows,
-			fsck_calls, check_accounts, check_attempt_count};
+			fsck_calls, check_accounts, check_attempt_count, fsck_history};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		int rc = parts[i](f);

@@ -1,7 +1,8 @@
 /* store/store_sqlite_fsck.h - what the files of the check share; for them only.
  *
  * Role:      store_sqlite_fsck.c opens and leads through; _calls.c looks at versions of calls,
- *            _webhooks.c at webhooks and their counts, _deliveries.c at deliveries and attempts.
+ *            _webhooks.c at webhooks and their counts, _deliveries.c at deliveries and attempts, _history.c
+ *            at what was counted over time.
  * Ownership: struct fsck owns its connection, statements and scratch memory.
  * Errors:    0, or a SQLite code when the database could not be read further.
  */
@@ -25,6 +26,8 @@ enum fsck_stmt {
 	FSCK_HOOKS,
 	FSCK_DELIVERIES,
 	FSCK_ATTEMPT,
+	FSCK_HISTORY,
+	FSCK_HISTORY_HOURS,
 	FSCK_STMT_COUNT
 };
 
@@ -54,6 +57,7 @@ bool fsck_is_null(struct fsck *f, enum fsck_stmt which, int at);
 bool fsck_id(struct fsck *f, enum fsck_stmt which, int at, struct id *ret);
 
 int fsck_calls(struct fsck *f);
+int fsck_history(struct fsck *f);
 int fsck_webhooks(struct fsck *f, int64_t account, struct ledger *counts);
 int fsck_deliveries(struct fsck *f, int64_t webhook, int64_t account, struct ledger *counts);
 

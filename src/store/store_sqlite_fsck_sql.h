@@ -61,6 +61,18 @@ static const char *const fsck_sqls[FSCK_STMT_COUNT] = {
 		[FSCK_ATTEMPT] =
 				"SELECT delivery, previous, id, outcome, status, length(answer) FROM attempt "
 				"WHERE number = ?1",
+		[FSCK_HISTORY] = "SELECT h.step, h.start, h.webhook, h.attempts, h.delivered, h.latency, "
+				 "w.number IS NULL OR (w.deleted = 1 AND w.sweep = 0) FROM ("
+				 "SELECT step, start, webhook, attempts, delivered, latency FROM history "
+				 "UNION ALL SELECT 60, minute_s, webhook, minute_attempts, minute_delivered, "
+				 "minute_latency FROM ledger WHERE minute_s <> 0) h "
+				 "LEFT JOIN webhook w ON w.number = h.webhook",
+		[FSCK_HISTORY_HOURS] =
+				"SELECT m.webhook FROM (SELECT start - start % 3600 AS hour, webhook, "
+				"sum(attempts) AS attempts, sum(delivered) AS delivered FROM history "
+				"WHERE step = 60 GROUP BY 1, 2) m LEFT JOIN history h ON h.step = 3600 AND "
+				"h.start = m.hour AND h.webhook = m.webhook WHERE h.attempts IS NULL OR "
+				"m.attempts > h.attempts OR m.delivered > h.delivered",
 };
 
 #endif

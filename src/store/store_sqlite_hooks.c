@@ -40,6 +40,7 @@ void sq_hooks_clear(struct sq_hooks *h)
 
 		ch_map_remove(&h->by_id, n);
 		webhook_destroy(&hook->settings);
+		sq_history_forget(hook);
 		ch_free(hook);
 	}
 	while ((n = ch_map_next(&h->by_account, NULL)) != NULL) {
@@ -235,6 +236,7 @@ void sq_hooks_done(struct sq_hooks *h, bool is_committed)
 
 		h->gone = hook->next_gone;
 		ch_map_remove(&h->by_id, &hook->node);
+		sq_history_forget(hook);
 		ch_free(hook);
 	}
 	h->is_changed = false;

@@ -157,6 +157,10 @@ static int serve(struct sq_conn *c, struct store_request *r)
 		return sq_spent_list(c, &r->u.spent_list, &r->err);
 	case STORE_LEDGER:
 		return sq_ledger(c, &r->u.ledger, &r->err);
+	case STORE_HISTORY:
+		return sq_history(c, &r->u.history, &r->err);
+	case STORE_BACKLOG:
+		return sq_backlog(c, &r->u.backlog, &r->err);
 	default:
 		CH_UNREACHABLE();
 	}
@@ -166,7 +170,8 @@ static int serve(struct sq_conn *c, struct store_request *r)
 static bool needs_snapshot(enum store_kind kind)
 {
 	return kind == STORE_DELIVERY_GET || kind == STORE_DELIVERY_LIST || kind == STORE_CLAIM ||
-	       kind == STORE_PROBE || kind == STORE_ATTEMPT_FEED;
+	       kind == STORE_PROBE || kind == STORE_ATTEMPT_FEED || kind == STORE_HISTORY ||
+	       kind == STORE_BACKLOG;
 }
 
 static int serve_in_snapshot(struct sq_conn *c, struct store_request *r)

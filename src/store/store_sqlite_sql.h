@@ -24,6 +24,11 @@ struct sq_sql {
 	"l.streak_others, w.next_secret, w.rotation_started_ms, w.rotation_ends_ms, "
 #define HOOK_TABLES " FROM webhook w JOIN ledger l ON l.webhook = w.number "
 
+#define LEDGER_VALUES                                                                                        \
+	"accepted = ?2, pending = ?3, delivered = ?4, failed = ?5, parked = ?6, canceled = ?7, "             \
+	"quiet_until_ms = ?8, quiet_status = ?9, streak_since_ms = ?10, streak_attempts = ?11, "             \
+	"streak_delivery = ?12, streak_others = ?13"
+
 /* Without its last part, which is always true, SQLite takes all of the index from state 3 on: it would walk
  * over every FAILED row with each chunk, and sort all that it finds. */
 #define IS_PARKED "state = 4 AND state > 2 AND key BETWEEN 0 AND 9223372036854775807"
@@ -278,11 +283,10 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				{"INSERT INTO ledger (webhook, accepted, pending, delivered, failed, parked, "
 				 "canceled) VALUES (?1, 0, 0, 0, 0, 0, 0)",
 						SQ_WRITER},
-		[SQ_LEDGER_SET] = {"UPDATE ledger SET accepted = ?2, pending = ?3, delivered = ?4, failed = "
-				   "?5, "
-				   "parked = ?6, canceled = ?7, quiet_until_ms = ?8, quiet_status = ?9, "
-				   "streak_since_ms = ?10, streak_attempts = ?11, streak_delivery = ?12, "
-				   "streak_others = ?13 WHERE webhook = ?1",
+		[SQ_LEDGER_SET] = {"UPDATE ledger SET " LEDGER_VALUES " WHERE webhook = ?1", SQ_WRITER},
+		[SQ_LEDGER_SET_ALL] = {"UPDATE ledger SET " LEDGER_VALUES
+				       ", minute_s = ?14, minute_attempts = "
+				       "?15, minute_delivered = ?16, minute_latency = ?17 WHERE webhook = ?1",
 				SQ_WRITER},
 		[SQ_LEDGER_SUM] =
 				{"SELECT coalesce(sum(l.accepted), 0), coalesce(sum(l.pending), 0), "
@@ -362,6 +366,45 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 						SQ_WRITER},
 		[SQ_SPENT_FORGET] = {"DELETE FROM spent WHERE until_ms < ?1", SQ_WRITER},
 		[SQ_SPENT_ALL] = {"SELECT id, until_ms FROM spent ORDER BY id", SQ_READER},
+
+		[SQ_HISTORY_ADD] =
+				{"INSERT INTO history (step, start, webhook, attempts, delivered, latency) "
+				 "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET "
+				 "attempts = attempts + excluded.attempts, "
+				 "delivered = delivered + excluded.delivered, "
+				 "latency = latency_merge(latency, excluded.latency)",
+						SQ_WRITER},
+		[SQ_HISTORY_OPEN] = {"SELECT minute_s, minute_attempts, minute_delivered, minute_latency "
+				     "FROM ledger WHERE webhook = ?1",
+				SQ_BOTH},
+		[SQ_HISTORY_SET] =
+				{"UPDATE ledger SET minute_s = ?2, minute_attempts = ?3, minute_delivered = "
+				 "?4, minute_latency = ?5 WHERE webhook = ?1",
+						SQ_WRITER},
+		[SQ_HISTORY_CLOSE] =
+				{"UPDATE ledger SET minute_s = 0, minute_attempts = 0, minute_delivered = "
+				 "0, minute_latency = NULL WHERE webhook = ?1",
+						SQ_WRITER},
+		[SQ_HISTORY_PURGE] =
+				{"DELETE FROM history WHERE step = ?1 AND (start, webhook) IN (SELECT start, "
+				 "webhook FROM history WHERE step = ?1 AND start < ?2 ORDER BY start, "
+				 "webhook "
+				 "LIMIT ?3)",
+						SQ_WRITER},
+		[SQ_HISTORY_NEXT] = {"SELECT start FROM history WHERE step = ?1 AND start > ?2 "
+				     "ORDER BY start LIMIT 1",
+				SQ_BOTH},
+		[SQ_HISTORY_DROP] = {"DELETE FROM history WHERE step = ?1 AND start = ?2 AND webhook = ?3",
+				SQ_WRITER},
+		[SQ_HISTORY_HOOK] = {"SELECT number FROM webhook WHERE id = ?1 AND account = ?2 AND deleted "
+				     "= 0",
+				SQ_READER},
+		[SQ_HISTORY_ROW] = {"SELECT attempts, delivered, latency FROM history "
+				    "WHERE step = ?1 AND start = ?2 AND webhook = ?3",
+				SQ_READER},
+		[SQ_BACKLOG] = {"SELECT at_ms, key FROM delivery INDEXED BY delivery_due WHERE webhook = ?1 "
+				"AND state = 0 AND (at_ms, key) > (?2, ?3) ORDER BY at_ms, key LIMIT ?4",
+				SQ_READER},
 
 		[SQ_HOOK_NUMBER] = {"SELECT number FROM webhook WHERE id = ?1", SQ_READER},
 		[SQ_CLAIM_DUE] = {"SELECT key FROM delivery INDEXED BY delivery_due "

@@ -257,9 +257,10 @@ static int finish_sweep(struct store_sqlite *s, struct sq_hook *hook, struct ch_
 		return rc;
 	hook->task = RULES_TASK_NONE;
 	s->hooks.is_changed = true;
-	if (hook->settings == NULL)
-		sq_hook_forget(&s->hooks, hook);
-	return 0;
+	if (hook->settings != NULL)
+		return 0;
+	sq_hook_forget(&s->hooks, hook);
+	return sq_history_drop(s, hook->number, err);
 }
 
 int sq_webhook_sweep(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
@@ -285,17 +286,32 @@ int sq_webhook_sweep(struct store_sqlite *s, struct store_request *r, struct ch_
 	return rc;
 }
 
-static void bind_receiver(struct sq_conn *c, const struct rules_receiver *r)
+static void bind_receiver(struct sq_conn *c, enum sq_stmt which, const struct rules_receiver *r)
 {
 	bool has_streak = r->streak.since_ms != 0;
 
-	sq_bind_int(c, SQ_LEDGER_SET, 8, r->quiet_until_ms);
-	sq_bind_int(c, SQ_LEDGER_SET, 9, r->quiet_status);
-	sq_bind_int(c, SQ_LEDGER_SET, 10, r->streak.since_ms);
-	sq_bind_int(c, SQ_LEDGER_SET, 11, r->streak.attempts);
-	sq_bind_blob(c, SQ_LEDGER_SET, 12, has_streak ? r->streak.delivery.b : NULL,
-			sizeof(r->streak.delivery.b));
-	sq_bind_int(c, SQ_LEDGER_SET, 13, r->streak.has_others);
+	sq_bind_int(c, which, 8, r->quiet_until_ms);
+	sq_bind_int(c, which, 9, r->quiet_status);
+	sq_bind_int(c, which, 10, r->streak.since_ms);
+	sq_bind_int(c, which, 11, r->streak.attempts);
+	sq_bind_blob(c, which, 12, has_streak ? r->streak.delivery.b : NULL, sizeof(r->streak.delivery.b));
+	sq_bind_int(c, which, 13, r->streak.has_others);
+}
+
+static int write_ledger(struct sq_conn *c, const struct sq_hook *hook, struct ch_err *err)
+{
+	enum sq_stmt which =
+			sq_history_bind(c, hook, SQ_LEDGER_SET_ALL, 14) ? SQ_LEDGER_SET_ALL : SQ_LEDGER_SET;
+
+	sq_bind_int(c, which, 1, hook->number);
+	sq_bind_int(c, which, 2, hook->counts.accepted);
+	sq_bind_int(c, which, 3, hook->counts.pending);
+	sq_bind_int(c, which, 4, hook->counts.delivered);
+	sq_bind_int(c, which, 5, hook->counts.failed);
+	sq_bind_int(c, which, 6, hook->counts.parked);
+	sq_bind_int(c, which, 7, hook->counts.canceled);
+	bind_receiver(c, which, &hook->receiver);
+	return sq_run(c, which, "store the counts", err);
 }
 
 int sq_ledgers_write(struct store_sqlite *s, struct ch_err *err)
@@ -303,16 +319,15 @@ int sq_ledgers_write(struct store_sqlite *s, struct ch_err *err)
 	struct sq_conn *c = &s->conn;
 	int rc = 0;
 
-	for (struct sq_hook *hook = s->hooks.dirty; rc == 0 && hook != NULL; hook = hook->next_dirty) {
-		sq_bind_int(c, SQ_LEDGER_SET, 1, hook->number);
-		sq_bind_int(c, SQ_LEDGER_SET, 2, hook->counts.accepted);
-		sq_bind_int(c, SQ_LEDGER_SET, 3, hook->counts.pending);
-		sq_bind_int(c, SQ_LEDGER_SET, 4, hook->counts.delivered);
-		sq_bind_int(c, SQ_LEDGER_SET, 5, hook->counts.failed);
-		sq_bind_int(c, SQ_LEDGER_SET, 6, hook->counts.parked);
-		sq_bind_int(c, SQ_LEDGER_SET, 7, hook->counts.canceled);
-		bind_receiver(c, &hook->receiver);
-		rc = sq_run(c, SQ_LEDGER_SET, "store the counts", err);
+	for (struct sq_hook *hook = s->hooks.dirty; rc == 0 && hook != NULL; hook = hook->next_dirty)
+		rc = write_ledger(c, hook, err);
+	for (size_t i = 0; rc == 0 && i < s->history.count; i++) {
+		const struct sq_hook *hook = s->history.cells[i].hook;
+
+		if (hook->is_dirty || hook->cell != i + 1 || !sq_history_bind(c, hook, SQ_HISTORY_SET, 2))
+			continue;
+		sq_bind_int(c, SQ_HISTORY_SET, 1, hook->number);
+		rc = sq_run(c, SQ_HISTORY_SET, "store the counts", err);
 	}
 	return rc;
 }

@@ -367,6 +367,60 @@ struct lane_row lane_of(const struct bed *b, unsigned webhook)
 	return found;
 }
 
+void ask_history(const struct bed *b, struct store_request *r, unsigned webhook, int32_t step_s, size_t count)
+{
+	int64_t now_s = b->clock.wall.ms / 1000;
+
+	store_request_init(r, STORE_HISTORY, NULL, NULL);
+	r->u.history.in.account = ACCOUNT;
+	r->u.history.in.webhook_id = id_of('w', webhook);
+	r->u.history.in.step_s = step_s;
+	r->u.history.in.count = count;
+	r->u.history.in.from_s = now_s - now_s % step_s - (int64_t)(count - 1) * step_s;
+}
+
+static void ask_backlog(const struct bed *b, struct store_request *r, unsigned webhook, size_t limit)
+{
+	store_request_init(r, STORE_BACKLOG, NULL, NULL);
+	r->u.backlog.in.account = ACCOUNT;
+	r->u.backlog.in.webhook_id = id_of('w', webhook);
+	r->u.backlog.in.now_ms = b->clock.wall.ms;
+	r->u.backlog.in.limit = limit;
+	r->u.backlog.in.after_due_ms = INT64_MIN;
+}
+
+struct backlog backlog_of(const struct bed *b, unsigned webhook, size_t limit)
+{
+	struct backlog all = {.oldest_ms = -1};
+	struct store_request r;
+	bool more = true;
+
+	ask_backlog(b, &r, webhook, limit);
+	while (more) {
+		struct store_backlog *q = &r.u.backlog;
+		int64_t counted = 0;
+
+		if (serve(b, &r) != 0) {
+			assert_int_equal(r.result, CH_ENOENT);
+			all.oldest_ms = -2;
+			break;
+		}
+		for (size_t i = 0; i < BACKLOG_AGES; i++) {
+			counted += q->out.counts[i];
+			all.counts[i] += q->out.counts[i];
+		}
+		assert_true(counted <= (int64_t)limit);
+		if (q->out.oldest_ms >= 0 && (all.oldest_ms < 0 || q->out.oldest_ms < all.oldest_ms))
+			all.oldest_ms = q->out.oldest_ms;
+		more = q->out.more;
+		q->in.after_due_ms = q->out.last_due_ms;
+		q->in.after = q->out.last;
+		store_request_clear_out(&r);
+	}
+	store_request_fini(&r);
+	return all;
+}
+
 size_t sweep_all(const struct bed *b, unsigned webhook, size_t limit)
 {
 	struct store_request r;

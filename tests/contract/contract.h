@@ -106,6 +106,15 @@ struct lane_row {
 	int quiet_status;
 };
 struct lane_row lane_of(const struct bed *b, unsigned webhook);
+/* The newest count stretches, that of now the last. */
+void ask_history(
+		const struct bed *b, struct store_request *r, unsigned webhook, int32_t step_s, size_t count);
+/* Of ACCOUNT, summed over pieces of limit; oldest_ms -2: there is no such webhook. */
+struct backlog {
+	int64_t counts[BACKLOG_AGES];
+	int64_t oldest_ms;
+};
+struct backlog backlog_of(const struct bed *b, unsigned webhook, size_t limit);
 size_t sweep_all(const struct bed *b, unsigned webhook, size_t limit); /* how many moved */
 
 void assert_ledger(const struct bed *b, int64_t account, int64_t pending, int64_t delivered, int64_t failed,
@@ -129,6 +138,8 @@ int contract_probes(void);
 int contract_accounts(void);
 int contract_audit(void);
 int contract_feed(void);
+int contract_history(void);
+int contract_backlog(void);
 int contract_model(void);
 int test_due(void);
 int test_open(void);

@@ -277,6 +277,14 @@ static void ask_read(
 	case STORE_CLAIM:
 		ask_claim(b, r, 2, 10);
 		break;
+	case STORE_HISTORY:
+		ask_history(b, r, 2, 60, 10);
+		break;
+	case STORE_BACKLOG:
+		r->u.backlog.in.account = ACCOUNT;
+		r->u.backlog.in.webhook_id = d->webhook_id;
+		r->u.backlog.in.limit = 10;
+		break;
 	default:
 		break;
 	}

@@ -26,6 +26,9 @@ struct op {
 	size_t delivery; /* its place among the known ones */
 	unsigned attempt;
 	enum delivery_state next;
+	enum attempt_outcome outcome;
+	int32_t total_us;
+	int64_t ago_ms; /* that it began */
 };
 
 struct model_call {
@@ -108,6 +111,9 @@ static struct op any_op(struct world *w)
 	op.statuses = below(w, 2) == 0 ? WEBHOOK_STATUSES_DEFAULT : 1u << CALL_NO_ANSWER;
 	op.revision = w->webhooks[op.webhook].revision + (below(w, 6) == 0);
 	op.next = any_next(w);
+	op.outcome = (enum attempt_outcome)(below(w, 3) == 0 ? below(w, ATTEMPT_OUTCOME_COUNT) : 0);
+	op.total_us = (int32_t)below(w, 1u << below(w, 25));
+	op.ago_ms = below(w, 4) == 0 ? below(w, 600000) : 0;
 	op.attempt = below(w, 8) == 0 && w->attempts > 0 ? below(w, w->attempts) : w->attempts++;
 	if (w->delivery_count > 0)
 		op.delivery = w->delivery_count - 1 -
@@ -145,6 +151,9 @@ static void ask(const struct world *w, int at, const struct op *op, struct store
 		d.webhook_id = id_of('w', w->deliveries[op->delivery].webhook);
 		d.round = op->round;
 		ask_attempt(b, r, &d, op->attempt, op->next);
+		r->u.attempt.in.attempt.outcome = op->outcome;
+		r->u.attempt.in.attempt.total_us = op->total_us;
+		r->u.attempt.in.attempt.started_ms -= op->ago_ms;
 		r->u.attempt.in.quiet_until_ms = op->quiet_ms > 0 ? b->clock.wall.ms + op->quiet_ms : 0;
 		r->u.attempt.in.quiet_status = op->quiet_ms > 0 ? 503 : 0;
 		break;

@@ -130,6 +130,41 @@ static void add_lane(const struct bed *b, struct ch_buf *out, unsigned webhook)
 			(long long)l.pending, (long long)l.quiet_until_ms, l.quiet_status);
 }
 
+static void add_history(
+		const struct bed *b, struct ch_buf *out, unsigned webhook, int32_t step_s, size_t count)
+{
+	struct store_request r;
+	uint8_t packed[LATENCY_PACKED_MAX];
+
+	ask_history(b, &r, webhook, step_s, count);
+	ch_buf_addf(out, "history w%u every %d:", webhook, step_s);
+	if (serve(b, &r) == 0) {
+		for (size_t i = 0; i < count; i++) {
+			const struct store_history_point *p = &r.u.history.out.points[i];
+
+			if (p->attempts == 0)
+				continue;
+			ch_buf_addf(out, " %zu:%lld/%lld ", i, (long long)p->delivered,
+					(long long)p->attempts);
+			for (size_t at = 0, len = latency_pack(&p->latency, packed); at < len; at++)
+				ch_buf_addf(out, "%02x", packed[at]);
+		}
+	}
+	ch_buf_adds(out, "\n");
+	store_request_fini(&r);
+}
+
+/* In small pieces, which must come to the same. */
+static void add_backlog(const struct bed *b, struct ch_buf *out, unsigned webhook)
+{
+	struct backlog all = backlog_of(b, webhook, 3);
+
+	ch_buf_addf(out, "backlog w%u oldest %lld:", webhook, (long long)all.oldest_ms);
+	for (size_t i = 0; i < BACKLOG_AGES; i++)
+		ch_buf_addf(out, " %lld", (long long)all.counts[i]);
+	ch_buf_adds(out, "\n");
+}
+
 /* Two in a row, so that the second has a last one to avoid. */
 static void add_probes(const struct bed *b, struct ch_buf *out, unsigned webhook)
 {
@@ -181,6 +216,10 @@ char *dump(const struct bed *b, unsigned calls, unsigned webhooks)
 		add_claim(b, &out, i);
 		add_lane(b, &out, i);
 		add_probes(b, &out, i);
+		add_history(b, &out, i, 60, 60);
+		add_history(b, &out, i, 3600, 72);
+		add_history(b, &out, i, 86400, 3);
+		add_backlog(b, &out, i);
 	}
 	add_sweeps(b, &out);
 	all = ledger_of(b, 0);

@@ -28,6 +28,8 @@ int main(void)
 		failed += contract_accounts();
 		failed += contract_audit();
 		failed += contract_feed();
+		failed += contract_history();
+		failed += contract_backlog();
 	}
 	failed += contract_model();
 	failed += test_due();

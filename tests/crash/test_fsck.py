@@ -76,6 +76,13 @@ DAMAGE = [
     ("UPDATE webhook SET deleted = 1, secret = NULL WHERE name = 'gone'", "it is deleted, but"),
     ("DELETE FROM account", "its account is not there"),
     ("DELETE FROM mark", "its marks are missing"),
+    ("UPDATE ledger SET minute_attempts = 0 WHERE minute_s > 0", "what was counted of its attempts can't be"),
+    ("UPDATE ledger SET minute_latency = x'01' WHERE minute_s > 0", "what was counted of its attempts can't be"),
+    ("INSERT INTO history VALUES (60, 61, 1, 1, 1, x'')", "what was counted of its attempts can't be"),
+    ("INSERT INTO history VALUES (3600, 3600, 1, 1, 2, x'')", "what was counted of its attempts can't be"),
+    ("INSERT INTO history VALUES (3600, 3600, 1, 1, 1, x'0002')", "what was counted of its attempts can't be"),
+    ("INSERT INTO history VALUES (3600, 3600, 999, 1, 1, x'0001')", "its attempts are counted"),
+    ("INSERT INTO history VALUES (60, 60, 1, 1, 1, x'0001')", "in minutes than in their hour"),
 ]
 
 

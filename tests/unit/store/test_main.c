@@ -12,5 +12,6 @@ int main(void)
 	failed += sqlite_poison_tests();
 	failed += sqlite_upgrade_tests();
 	failed += sqlite_hook_tests();
+	failed += sqlite_history_tests();
 	return failed > 0;
 }

@@ -100,6 +100,15 @@ static void read_all(struct damage *d)
 		r.u.delivery_list.in.states = (uint8_t)(states & ~(1u << DELIVERY_DELIVERING));
 		ask(d, &r);
 	}
+	for (int32_t step_s = 60; step_s <= 3600; step_s += 3540) {
+		ask_history(&d->bed, &r, 1, step_s, 50);
+		ask(d, &r);
+	}
+	store_request_init(&r, STORE_BACKLOG, NULL, NULL);
+	r.u.backlog.in.account = ACCOUNT;
+	r.u.backlog.in.webhook_id = id_of('w', 1);
+	r.u.backlog.in.limit = 1000;
+	ask(d, &r);
 	ask_claim(&d->bed, &r, 1, 100);
 	ask(d, &r);
 	ask_probe(&r, 1, NULL);

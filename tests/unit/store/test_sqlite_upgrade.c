@@ -165,6 +165,37 @@ static void new_rows_follow_the_old(void **state)
 	delivery_fini(&d);
 }
 
+static int64_t attempts_counted(const struct bed *b)
+{
+	struct store_request r;
+	int64_t sum = 0;
+
+	ask_history(b, &r, 1, 3600, 10);
+	assert_int_equal(serve(b, &r), 0);
+	for (size_t i = 0; i < 10; i++)
+		sum += r.u.history.out.points[i].attempts;
+	store_request_fini(&r);
+	return sum;
+}
+
+/* Old attempts are not counted, the next ones at the old deliveries are; what waits is as old as it is. */
+static void counting_over_time_begins_with_the_upgrade(void **state)
+{
+	struct bed *b = *state;
+	struct store_request r;
+	struct id id = old_delivery(1);
+	struct delivery d = delivery_of(b, &id);
+	struct backlog waits = backlog_of(b, 1, 10);
+
+	assert_int_equal(waits.counts[BACKLOG_AGES - 1], 1);
+	assert_int_equal(waits.oldest_ms, 0);
+	assert_int_equal(attempts_counted(b), 0);
+	ask_attempt(b, &r, &d, 9, DELIVERY_DELIVERED);
+	assert_int_equal(serve_drop(b, &r), 0);
+	assert_int_equal(attempts_counted(b), 1);
+	delivery_fini(&d);
+}
+
 int sqlite_upgrade_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -175,6 +206,8 @@ int sqlite_upgrade_tests(void)
 			cmocka_unit_test_setup_teardown(
 					old_rows_go_on_being_tried_parked_and_released, setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(new_rows_follow_the_old, setup, bed_teardown),
+			cmocka_unit_test_setup_teardown(
+					counting_over_time_begins_with_the_upgrade, setup, bed_teardown),
 	};
 
 	return cmocka_run_group_tests_name("sqlite upgrade", tests, NULL, NULL);

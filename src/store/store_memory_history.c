@@ -1,0 +1,78 @@
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "store/history.h"
+#include "store/store_memory.h"
+
+/* Nothing is counted ahead: the attempts are all there, and a question walks along them. */
+
+static int not_found(struct store_request *r)
+{
+	return ch_err_set(&r->err, CH_ENOENT, "there is no such webhook");
+}
+
+static const struct memory_webhook *find(const struct store_memory *m, int64_t account, const struct id *id)
+{
+	const struct memory_webhook *w = memory_webhook_find(m, id);
+
+	return w == NULL || w->settings->deleted || w->settings->account != account ? NULL : w;
+}
+
+static void add_attempts(const struct memory_delivery *d, struct store_history *q)
+{
+	int64_t end_s = q->in.from_s + (int64_t)q->in.count * q->in.step_s;
+
+	for (size_t i = 0; i < d->attempt_count; i++) {
+		const struct attempt *a = &d->attempts[i];
+		int64_t at_s = history_minute_of(a);
+
+		if (history_counts(a) && at_s >= q->in.from_s && at_s < end_s)
+			history_add(a, &q->out.points[(at_s - q->in.from_s) / q->in.step_s]);
+	}
+}
+
+int memory_history(const struct store_memory *m, struct store_request *r)
+{
+	struct store_history *q = &r->u.history;
+	const struct memory_webhook *w = find(m, q->in.account, &q->in.webhook_id);
+	const struct memory_space *s = memory_space_find(m, q->in.account);
+
+	history_check(q);
+	if (w == NULL)
+		return not_found(r);
+	q->out.points = ch_calloc(q->in.count, sizeof(*q->out.points));
+	if (q->out.points == NULL)
+		return CH_ENOMEM;
+	for (size_t i = 0; s != NULL && i < s->delivery_count; i++)
+		if (s->deliveries[i]->webhook == w)
+			add_attempts(s->deliveries[i], q);
+	return 0;
+}
+
+static void count_one(const struct due_node *n, struct store_backlog *q)
+{
+	int64_t made_ms = id_time_ms(&n->id);
+
+	q->out.counts[backlog_age_of(q->in.now_ms - made_ms)]++;
+	if (q->out.oldest_ms < 0 || made_ms < q->out.oldest_ms)
+		q->out.oldest_ms = made_ms;
+	q->out.last_due_ms = n->due_ms;
+	q->out.last = n->id;
+}
+
+int memory_backlog(const struct store_memory *m, struct store_request *r)
+{
+	struct store_backlog *q = &r->u.backlog;
+	const struct memory_webhook *w = find(m, q->in.account, &q->in.webhook_id);
+	const struct due_node after = {.due_ms = q->in.after_due_ms, .id = q->in.after};
+	size_t count = 0;
+
+	if (w == NULL)
+		return not_found(r);
+	CH_ASSERT(q->in.limit >= 1);
+	q->out.oldest_ms = -1;
+	for (const struct due_node *n = due_after(&w->pending, &after); n != NULL && count < q->in.limit;
+			n = due_after(&w->pending, n), count++)
+		count_one(n, q);
+	q->out.more = count == q->in.limit;
+	return 0;
+}
