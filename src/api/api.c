@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/api_core.h"
+#include "api/backlog.h"
 #include "api/media_type.h"
 #include "api/rules.h"
 #include "api/stream.h"
@@ -36,7 +37,8 @@ static int fill(struct api *a, struct ch_err *err)
 
 	a->stats = ch_calloc(api_route_count + 1, sizeof(*a->stats));
 	a->codec = call_codec_create(conf->call_max_bytes);
-	if (rc != 0 || !a->stats || !a->codec)
+	a->backlogs = backlogs_create(a);
+	if (rc != 0 || !a->stats || !a->codec || !a->backlogs)
 		return ch_err_set(err, CH_ENOMEM, "out of memory");
 	for (size_t i = 0; rc == 0 && i < conf->account_count; i++)
 		rc = add_account(a->accounts, &conf->accounts[i], err);
@@ -84,6 +86,7 @@ void api_destroy(struct api **pa)
 	if (!a)
 		return;
 	CH_ASSERT(a->busy == 0);
+	backlogs_destroy(&a->backlogs);
 	request_limit_destroy(&a->limit);
 	request_limit_destroy(&a->checks);
 	auth_fini(&a->auth);

@@ -26,6 +26,7 @@
 #define API_JSON_MAX ((size_t)64 * 1024 * 1024)
 #define API_STATUS_CLASSES 6
 
+struct backlogs;
 struct webhook_change;
 
 struct api_route_stats {
@@ -36,6 +37,7 @@ struct api_route_stats {
 struct api {
 	struct api_conf conf;
 	struct accounts_registry *accounts;
+	struct backlogs *backlogs;
 	struct auth auth;
 	struct spent spent;
 	struct request_limit *limit;

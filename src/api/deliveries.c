@@ -4,8 +4,8 @@
 #include "api/cursor.h"
 #include "api/delivery_answer.h"
 #include "api/handlers.h"
+#include "api/moment.h"
 #include "base/alloc.h"
-#include "base/time_text.h"
 
 #define SIZE_DEFAULT 20
 #define SIZE_MAX_ROWS 100
@@ -26,25 +26,6 @@ static void listing_destroy(void *state)
 }
 
 /* ---- the query ---- */
-
-/* A date stands for its first moment, or as an end for its last. */
-static int parse_moment(const char *text, bool is_end, int64_t *ret_ms)
-{
-	char whole[TIME_TEXT_LEN + 1] = "yyyy-MM-ddT00:00:00Z";
-	int64_t s;
-
-	if (strlen(text) == 10) {
-		memcpy(whole, text, 10);
-		if (time_text_parse(whole, TIME_TEXT_LEN, &s) != 0)
-			return CH_EINVAL;
-		*ret_ms = s * 1000 + (is_end ? 86399999 : 0);
-		return 0;
-	}
-	if (time_text_parse(text, strlen(text), &s) != 0)
-		return CH_EINVAL;
-	*ret_ms = s * 1000 + (is_end ? 999 : 0);
-	return 0;
-}
 
 static void take_id(const struct query *q, const char *name, bool *ret_has, struct id *ret,
 		struct problems *problems)
@@ -83,15 +64,13 @@ static void take_times(const struct query *q, struct store_delivery_list *list, 
 {
 	const char *from = query_get(q, "from");
 	const char *to = query_get(q, "to");
-	static const char words[] = "query parameter \"%s\" is neither a date nor an RFC 3339 date-time (a + "
-				    "must be sent as %%2B)";
 
 	list->in.from_ms = INT64_MIN;
 	list->in.to_ms = INT64_MAX;
-	if (from && parse_moment(from, false, &list->in.from_ms) != 0)
-		problems_add(problems, "", words, "from");
-	if (to && parse_moment(to, true, &list->in.to_ms) != 0)
-		problems_add(problems, "", words, "to");
+	if (from && moment_parse(from, false, &list->in.from_ms) != 0)
+		problems_add(problems, "", MOMENT_WORDS, "from");
+	if (to && moment_parse(to, true, &list->in.to_ms) != 0)
+		problems_add(problems, "", MOMENT_WORDS, "to");
 	if (list->in.from_ms > list->in.to_ms)
 		problems_add(problems, "", "query parameter \"from\" is later than \"to\"");
 }

@@ -42,6 +42,8 @@ void deliveries_body(struct api_request *r);
 void deliveries_stream(struct api_request *r);
 void deliveries_resend(struct api_request *r);
 
+void stats_get(struct api_request *r);
+
 void audit_list(struct api_request *r);
 
 void tokens_post(struct api_request *r);

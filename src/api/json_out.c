@@ -96,6 +96,16 @@ void json_out_int(struct json_out *o, const char *key, int64_t value)
 	ch_buf_addf(o->buf, "%lld", (long long)value);
 }
 
+void json_out_share(struct json_out *o, const char *key, int64_t part, int64_t whole)
+{
+	if (whole == 0) {
+		put_null(o, key);
+		return;
+	}
+	begin_value(o, key);
+	ch_buf_addf(o->buf, "%.6g", (double)part / (double)whole);
+}
+
 void json_out_bool(struct json_out *o, const char *key, bool value)
 {
 	begin_value(o, key);

@@ -24,6 +24,7 @@ void json_out_close(struct json_out *o, char bracket); /* '}' or ']' */
 void json_out_text(struct json_out *o, const char *key, const char *text); /* NULL is null */
 void json_out_bytes(struct json_out *o, const char *key, const char *text, size_t len);
 void json_out_int(struct json_out *o, const char *key, int64_t value);
+void json_out_share(struct json_out *o, const char *key, int64_t part, int64_t whole); /* of nothing: null */
 void json_out_bool(struct json_out *o, const char *key, bool value);
 void json_out_id(struct json_out *o, const char *key, const struct id *id);
 void json_out_time(struct json_out *o, const char *key, int64_t unix_ms); /* 0 is null */

@@ -32,11 +32,9 @@ static int64_t parked_at(const struct answer *a, size_t i)
 }
 
 /* The switch is the store's word and goes before what a loop may not have heard of yet. */
-static void lane_of(const struct answer *a, size_t i, struct lane_info *ret)
+void webhook_answer_lane(
+		const struct worker_question *q, size_t i, const struct webhook *w, struct lane_info *ret)
 {
-	const struct webhook *w = webhook_at(a, i);
-	const struct worker_question *q = &a->r->question;
-
 	*ret = (struct lane_info){.state = w->enabled ? LANE_READY : LANE_DISABLED};
 	if (q->items[i].has_lane && (q->items[i].lane.state == LANE_DISABLED) == !w->enabled)
 		*ret = q->items[i].lane;
@@ -85,7 +83,7 @@ static void write_webhook(const struct answer *a, size_t i, struct ch_buf *out)
 	json_t *json = webhook_to_json(webhook_at(a, i));
 	int64_t now_ms = ch_clock_wall(&a->r->api->conf.clock).ms;
 
-	lane_of(a, i, &lane);
+	webhook_answer_lane(&a->r->question, i, webhook_at(a, i), &lane);
 	if (!json || set_rotation(json, webhook_at(a, i), now_ms) != 0 || set_live(json, &lane) != 0 ||
 			json_object_set_new(json, "parked", json_integer(parked_at(a, i))) != 0 ||
 			json_dump_callback(json, dump, out, JSON_COMPACT) != 0)
