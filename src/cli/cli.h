@@ -29,6 +29,7 @@ int cli_sign(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_listen(int argc, char **argv);
 int cli_fsck(int argc, char **argv);
+int cli_qshape(int argc, char **argv);
 int cli_account(int argc, char **argv);
 int cli_version(int argc, char **argv);
 

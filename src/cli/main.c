@@ -10,6 +10,7 @@ static const struct cli_command commands[] = {
 		{"send", "sign one call record and POST it to a URL, without a server", cli_send},
 		{"sign", "print the signature headers for a body", cli_sign},
 		{"verify", "say whether a received webhook is valid, and if not, why", cli_verify},
+		{"qshape", "show what waits for each endpoint, by age", cli_qshape},
 		{"account", "list, create and delete a server's accounts, rotate their keys", cli_account},
 		{"fsck", "prove from a store that nothing in it was lost", cli_fsck},
 		{"version", "print the version and those of the libraries", cli_version},
