@@ -1,8 +1,8 @@
-/** How each webhook is doing: rate, success, latency, what waits. Every chart is a table too. */
+/** How each webhook is doing: rate, success, latency, what waits and for how long. Every chart is a table too. */
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { get, type Stats, type WebhookList } from "../api/client";
-import { language, useText, type Key } from "../i18n";
+import { language, say, useText, type Key } from "../i18n";
 import { useLoad } from "../load";
 import { hrefOf, replace } from "../router";
 import * as format from "../format";
@@ -194,7 +194,59 @@ function Charts({ one, step }: { one: One; step: number }) {
 					values: one.series.map((s) => s.latency[p]),
 				}))}
 			/>
+			<Backlog one={one} />
 		</div>
+	);
+}
+
+/** "4 min – 8 min" for each column up to the oldest that has any. */
+function agesOf(one: One): { label: string; count: number }[] {
+	const last = one.backlog.findLastIndex((b) => b.count > 0);
+	return one.backlog.slice(0, last + 1).map((b, i) => {
+		const from = i > 0 ? (one.backlog[i - 1]?.under ?? 0) : 0;
+		if (b.under === null) return { label: say("health.age.over", { from: format.length(from) }), count: b.count };
+		if (i === 0) return { label: say("health.age.under", { to: format.length(b.under) }), count: b.count };
+		return { label: `${format.length(from)} – ${format.length(b.under)}`, count: b.count };
+	});
+}
+
+function Backlog({ one }: { one: One }) {
+	const t = useText();
+	const ages = agesOf(one);
+	const most = Math.max(...ages.map((a) => a.count));
+	return (
+		<Card title={t("health.backlog")}>
+			{ages.length === 0 ? (
+				<p class="muted">{t("health.backlog.none")}</p>
+			) : (
+				<table class="ages">
+					<thead>
+						<tr>
+							<th scope="col">{t("health.age")}</th>
+							<th scope="col" class="number">
+								{t("nav.deliveries")}
+							</th>
+							<td />
+						</tr>
+					</thead>
+					<tbody>
+						{ages.map((a) => (
+							<tr key={a.label}>
+								<th scope="row" class="nowrap">
+									{a.label}
+								</th>
+								<td class="number">{format.number(a.count)}</td>
+								<td class="bar" aria-hidden="true">
+									<svg viewBox="0 0 100 10" preserveAspectRatio="none">
+										<rect width={(a.count / most) * 100} height={10} />
+									</svg>
+								</td>
+							</tr>
+						))}
+					</tbody>
+				</table>
+			)}
+		</Card>
 	);
 }
 
