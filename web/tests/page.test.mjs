@@ -267,7 +267,7 @@ test("what the service does not offer yet is said where it belongs", async () =>
 	const made = await makeWebhook();
 	const page = await open(browser, service);
 	await signIn(page);
-	for (const view of ["calls", "health"]) {
+	for (const view of ["calls"]) {
 		await visit(page, `#/${view}`);
 		await page.getByText("does not offer this yet").waitFor();
 	}

@@ -297,8 +297,6 @@ export const en = {
 	"health.success": "Success",
 	"health.oldest": "Oldest waiting",
 	"health.rate": "Attempts a minute",
-	"health.rate.all": "Attempts",
-	"health.outcomes": "Outcomes",
 	"health.failures": "Failed attempts",
 	"health.latency": "Latency",
 	"health.table": "As a table",

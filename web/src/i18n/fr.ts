@@ -301,8 +301,6 @@ export const fr: Words = {
 	"health.success": "Réussite",
 	"health.oldest": "Plus ancienne en attente",
 	"health.rate": "Tentatives par minute",
-	"health.rate.all": "Tentatives",
-	"health.outcomes": "Résultats",
 	"health.failures": "Tentatives échouées",
 	"health.latency": "Latence",
 	"health.table": "Sous forme de tableau",

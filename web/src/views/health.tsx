@@ -37,18 +37,30 @@ function colorOf(property: string): string {
 	return color;
 }
 
-function draw(box: HTMLElement, times: number[], lines: Line[], unit: string): uPlot {
+interface Plot {
+	times: number[];
+	step: number;
+	lines: Line[];
+	unit?: string;
+	most?: number; // the end of the scale; else what is there says it
+}
+
+/** What tells two labels of the axis apart: days have no hours, and a day's hours no date. */
+function labelsOf(times: number[], step: number): Intl.DateTimeFormatOptions {
+	const span = (times.at(-1) ?? 0) - (times[0] ?? 0);
+	const hour = { hour: "2-digit", minute: "2-digit" } as const;
+	const day = { day: "numeric", month: "short" } as const;
+	if (step >= 86400) return day;
+	return span > 86400 ? { ...day, ...hour } : hour;
+}
+
+function draw(box: HTMLElement, { times, step, lines, unit = "", most }: Plot): uPlot {
 	const axis = {
 		stroke: colorOf("--muted"),
 		grid: { stroke: colorOf("--border"), width: 1 },
 		ticks: { show: false },
 	};
-	const dates = new Intl.DateTimeFormat(language(), {
-		month: "numeric",
-		day: "numeric",
-		hour: "2-digit",
-		minute: "2-digit",
-	});
+	const dates = new Intl.DateTimeFormat(language(), labelsOf(times, step));
 	return new uPlot(
 		{
 			width: box.clientWidth,
@@ -58,7 +70,7 @@ function draw(box: HTMLElement, times: number[], lines: Line[], unit: string): u
 				{ ...axis, values: (_, at) => at.map((s) => dates.format(new Date(s * 1000))), space: 110 },
 				{ ...axis, size: 64, values: (_, at) => at.map((v) => format.number(v) + unit) },
 			],
-			scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
+			scales: { y: { range: (_, __, max) => [0, most ?? (max > 0 ? max * 1.1 : 1)] } },
 			series: [
 				{},
 				...lines.map((l) => ({
@@ -74,22 +86,13 @@ function draw(box: HTMLElement, times: number[], lines: Line[], unit: string): u
 	);
 }
 
-function Chart({
-	title,
-	times,
-	lines,
-	unit = "",
-}: {
-	title: string;
-	times: number[];
-	lines: Line[];
-	unit?: string;
-}) {
+function Chart({ title, ...plotted }: Plot & { title: string }) {
+	const { times, lines, unit = "" } = plotted;
 	const t = useText();
 	const box = useRef<HTMLDivElement>(null);
 	useEffect(() => {
 		const element = box.current as HTMLDivElement;
-		const plot = draw(element, times, lines, unit);
+		const plot = draw(element, plotted);
 		const resize = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT }));
 		resize.observe(element);
 		return () => {
@@ -160,33 +163,48 @@ function Tiles({ one }: { one: One }) {
 	);
 }
 
+/** Per minute; the stretch that goes on counts for as long as it has. */
+function perMinute(count: number, begin: number, step: number): number {
+	const seconds = Math.max(60, Math.min(step, Date.now() / 1000 - begin));
+	return Math.round((count / seconds) * 6000) / 100;
+}
+
 function Charts({ one, step }: { one: One; step: number }) {
 	const t = useText();
 	const times = one.series.map((p) => Date.parse(p.time) / 1000);
+	const rate = (what: "delivered" | "failed"): number[] =>
+		one.series.map((p, i) => perMinute(p[what], times[i] as number, step));
 	return (
 		<div class="columns">
 			<Chart
 				title={t("health.rate")}
 				times={times}
+				step={step}
 				lines={[
-					{
-						label: t("health.rate.all"),
-						color: "--info",
-						values: one.series.map((p) => Math.round((p.attempts / step) * 6000) / 100),
-					},
+					{ label: t("delivery.DELIVERED"), color: "--good", values: rate("delivered") },
+					{ label: t("health.failures"), color: "--bad", values: rate("failed") },
 				]}
 			/>
 			<Chart
-				title={t("health.outcomes")}
+				title={t("health.success")}
 				times={times}
+				step={step}
+				unit=" %"
+				most={100}
 				lines={[
-					{ label: t("delivery.DELIVERED"), color: "--good", values: one.series.map((p) => p.delivered) },
-					{ label: t("health.failures"), color: "--bad", values: one.series.map((p) => p.failed) },
+					{
+						label: t("health.success"),
+						color: "--info",
+						values: one.series.map((p) =>
+							p.attempts ? Math.round((p.delivered / p.attempts) * 1000) / 10 : null,
+						),
+					},
 				]}
 			/>
 			<Chart
 				title={t("health.latency")}
 				times={times}
+				step={step}
 				unit=" ms"
 				lines={(["p50", "p90", "p99"] as const).map((p, i) => ({
 					label: p,
@@ -199,14 +217,19 @@ function Charts({ one, step }: { one: One; step: number }) {
 	);
 }
 
-/** "4 min – 8 min" for each column up to the oldest that has any. */
+/** Bounds double from a minute on: 64 minutes are shown as the hour that they nearly are. */
+function age(seconds: number): string {
+	return seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+}
+
+/** A label for each column up to the oldest that has any. */
 function agesOf(one: One): { label: string; count: number }[] {
 	const last = one.backlog.findLastIndex((b) => b.count > 0);
 	return one.backlog.slice(0, last + 1).map((b, i) => {
 		const from = i > 0 ? (one.backlog[i - 1]?.under ?? 0) : 0;
-		if (b.under === null) return { label: say("health.age.over", { from: format.length(from) }), count: b.count };
-		if (i === 0) return { label: say("health.age.under", { to: format.length(b.under) }), count: b.count };
-		return { label: `${format.length(from)} – ${format.length(b.under)}`, count: b.count };
+		if (b.under === null) return { label: say("health.age.over", { from: age(from) }), count: b.count };
+		if (i === 0) return { label: say("health.age.under", { to: age(b.under) }), count: b.count };
+		return { label: `${age(from)} – ${age(b.under)}`, count: b.count };
 	});
 }
 
