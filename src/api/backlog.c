@@ -163,8 +163,8 @@ static struct walk *walk_of(struct backlogs *b, const struct id *webhook)
 	return w;
 }
 
-/* Who may ask is looked at by the store when it is counted, and by whoever asks before: a webhook belongs to one
- * account for ever. */
+/* Who may ask is looked at by the store when it is counted, and by whoever asks before: a webhook belongs to
+ * one account for ever. */
 void backlogs_ask(struct backlogs *b, int64_t account, const struct id *webhook, struct backlog_ask *ask)
 {
 	struct walk *w = walk_of(b, webhook);

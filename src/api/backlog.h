@@ -1,11 +1,9 @@
 /* api/backlog.h - what waits for a webhook, by age.
  *
- * Role:      asks the store in pieces, so that a backlog of a million is many short reads; once for all who ask
- *            at the same time; and gives what was counted a while ago to those who come soon after. The longer
- *            a count took the longer it is good, so that counting takes a reader one twentieth of its time at
- *            most, however many ask.
- * Ownership: the ask is the asker's until done is called.
- * Threads:   the api loop's.
+ * Role:      asks the store in pieces, so that a backlog of a million is many short reads; once for all who
+ * ask at the same time; and gives what was counted a while ago to those who come soon after. The longer a
+ * count took the longer it is good, so that counting takes a reader one twentieth of its time at most,
+ * however many ask. Ownership: the ask is the asker's until done is called. Threads:   the api loop's.
  * Errors:    those of STORE_BACKLOG, in the ask's result.
  */
 #ifndef CH_API_BACKLOG_H

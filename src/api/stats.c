@@ -107,7 +107,8 @@ static void take_times(const struct query *q, struct stats *st, int64_t now_ms, 
 	st->count = end_s <= st->from_s ? 0 : (size_t)((end_s - st->from_s + st->step_s - 1) / st->step_s);
 	if (st->count > STORE_HISTORY_POINTS_MAX)
 		problems_add(problems, "",
-				"query parameter \"step\" is too short: from \"from\" to \"to\" are more than %d of "
+				"query parameter \"step\" is too short: from \"from\" to \"to\" are more "
+				"than %d of "
 				"it",
 				STORE_HISTORY_POINTS_MAX);
 }
@@ -255,7 +256,8 @@ static void backlog_done(struct backlog_ask *ask)
 
 	if (ask->result != 0) {
 		skip_or_fail(st, ask->result,
-				ask->result == CH_ENOENT ? "there is no such webhook" : "what waits can't be counted");
+				ask->result == CH_ENOENT ? "there is no such webhook"
+							 : "what waits can't be counted");
 		return;
 	}
 	write_webhook(st, &ask->count);

@@ -20,10 +20,13 @@ static const struct opt_spec specs[] = {
 static const struct opts_page page = {
 		.command = "qshape",
 		.usage = "[options]",
-		.about = "Shows what waits to be delivered: a line for each endpoint, the largest backlog first,\n"
+		.about = "Shows what waits to be delivered: a line for each endpoint, the largest backlog "
+			 "first,\n"
 			 "and how many deliveries of it are how old. A column counts those younger than its\n"
-			 "minutes and not younger than the column before. A backlog that stands on the left is\n"
-			 "new and moving; one on the right belongs to an endpoint that has been failing long.",
+			 "minutes and not younger than the column before. A backlog that stands on the left "
+			 "is\n"
+			 "new and moving; one on the right belongs to an endpoint that has been failing "
+			 "long.",
 		.example = "  callhook qshape\n"
 			   "  callhook qshape --account blue --json",
 		.specs = specs,
@@ -60,8 +63,8 @@ static const char *text_of(const json_t *json, const char *key)
 
 static int get(struct shape *s, const char *path, const char *account, json_t **ret, struct ch_err *err)
 {
-	return remote_ask(&s->remote,
-			&(struct remote_ask){.method = "GET", .path = path, .account = account}, ret, err);
+	return remote_ask(&s->remote, &(struct remote_ask){.method = "GET", .path = path, .account = account},
+			ret, err);
 }
 
 /* ---- what the server says ---- */
@@ -229,7 +232,8 @@ static void print_head(void)
 {
 	char last[24];
 
-	printf("%-*s  %-*s %*s", NAME_WIDTH, "younger than ... minutes", STATE_WIDTH, "", COLUMN_WIDTH + 1, "T");
+	printf("%-*s  %-*s %*s", NAME_WIDTH, "younger than ... minutes", STATE_WIDTH, "", COLUMN_WIDTH + 1,
+			"T");
 	for (size_t i = 0; i + 1 < BACKLOG_AGES; i++)
 		printf(" %*lld", COLUMN_WIDTH, (long long)backlog_bound_s(i) / 60);
 	snprintf(last, sizeof(last), "%lld+", (long long)backlog_bound_s(BACKLOG_AGES - 2) / 60);
@@ -280,8 +284,9 @@ static int run(struct shape *s, struct ch_err *err)
 	int rc;
 
 	if (account && account_id_check(account, strlen(account)) != 0)
-		return ch_err_set(err, CH_EINVAL, "\"%s\" is no account's id: 1 to %d letters, digits, -, _ and .",
-				account, ACCOUNT_ID_MAX);
+		return ch_err_set(err, CH_EINVAL,
+				"\"%s\" is no account's id: 1 to %d letters, digits, -, _ and .", account,
+				ACCOUNT_ID_MAX);
 	rc = remote_init(s->o, &s->remote, err);
 	if (rc == 0)
 		rc = account ? ask_account(s, account, err) : ask_everybody(s, err);

@@ -29,8 +29,8 @@ void latency_add(struct latency *l, int32_t us);
 void latency_merge(struct latency *l, const struct latency *more);
 uint64_t latency_count(const struct latency *l);
 
-/* The least value that `percent` in a hundred (above 0, to 100) do not exceed, as the middle of its bucket; -1:
- * there are no values. */
+/* The least value that `percent` in a hundred (above 0, to 100) do not exceed, as the middle of its bucket;
+ * -1: there are no values. */
 double latency_percentile(const struct latency *l, double percent);
 
 /* Pairs of varints, one for each bucket that is not empty: how many empty ones lie before it, and its count.

@@ -38,9 +38,9 @@ struct store_history {
 };
 
 /* STORE_BACKLOG: counts what is PENDING for a webhook by its age, in pieces of `limit` rows, the first with
- * after_due_ms INT64_MIN, the next with what the one before says. The pieces are no snapshot: what becomes due
- * at another time meanwhile may come twice or not at all. The age is that of the delivery's id. CH_ENOENT, for
- * a deleted webhook too. */
+ * after_due_ms INT64_MIN, the next with what the one before says. The pieces are no snapshot: what becomes
+ * due at another time meanwhile may come twice or not at all. The age is that of the delivery's id.
+ * CH_ENOENT, for a deleted webhook too. */
 struct store_backlog {
 	struct {
 		int64_t account;

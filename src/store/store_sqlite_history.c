@@ -6,11 +6,12 @@
 #include "store/store_sqlite.h"
 
 /* An attempt costs no row of its own, and a transaction hardly any: what it brings is added up in memory, one
- * cell a webhook and minute, and at its end goes into the webhook's open minute, which stands beside the counts
- * that are written anyway. Only when another minute begins the one before becomes a row of its own and is added
- * to the row of its hour: two writes a webhook and minute. (Both into rows at once, with each transaction, took
- * 24,000 instructions for a webhook; a call takes 75,000.) Hours made out of minutes when these are removed
- * would spare one write more, but every question about a day would read 60 times as many rows.
+ * cell a webhook and minute, and at its end goes into the webhook's open minute, which stands beside the
+ * counts that are written anyway. Only when another minute begins the one before becomes a row of its own and
+ * is added to the row of its hour: two writes a webhook and minute. (Both into rows at once, with each
+ * transaction, took 24,000 instructions for a webhook; a call takes 75,000.) Hours made out of minutes when
+ * these are removed would spare one write more, but every question about a day would read 60 times as many
+ * rows.
  *
  * Nothing here may hold up a delivery: what can't be counted because its row is damaged is not counted. */
 
@@ -30,8 +31,7 @@ static struct sq_cell *find_cell(const struct sq_history *h, const struct sq_hoo
 	return NULL;
 }
 
-int sq_history_note(
-		struct store_sqlite *s, struct sq_hook *hook, const struct attempt *a, struct ch_err *err)
+int sq_history_note(struct store_sqlite *s, struct sq_hook *hook, const struct attempt *a, struct ch_err *err)
 {
 	struct sq_history *h = &s->history;
 	struct sq_cell *cell;
@@ -43,7 +43,8 @@ int sq_history_note(
 		if (sq_grow((void **)&h->cells, &h->cap, h->count, sizeof(*h->cells)) != 0)
 			return sq_no_memory(err);
 		cell = &h->cells[h->count++];
-		*cell = (struct sq_cell){.hook = hook, .minute_s = history_minute_of(a), .before = hook->cell};
+		*cell = (struct sq_cell){
+				.hook = hook, .minute_s = history_minute_of(a), .before = hook->cell};
 		hook->cell = h->count;
 	}
 	history_add(a, &cell->point);
@@ -167,8 +168,9 @@ static bool add_minute(const struct sq_minute *m, struct store_history_point *p)
 	return true;
 }
 
-/* A minute that comes after the open one ends it. One that comes before is of an attempt that took long, or of a
- * clock that went back: by more than an hour, and the open one would stay open until that time comes again. */
+/* A minute that comes after the open one ends it. One that comes before is of an attempt that took long, or
+ * of a clock that went back: by more than an hour, and the open one would stay open until that time comes
+ * again. */
 static bool ends_open(int64_t open_s, int64_t minute_s)
 {
 	return minute_s > open_s || minute_s < open_s - HISTORY_HOUR_S;
@@ -327,7 +329,8 @@ int sq_history_drop(struct store_sqlite *s, int64_t webhook, struct ch_err *err)
 /* ---- reading ---- */
 
 /* *ret: the webhook's number. */
-static int find_hook(struct sq_conn *c, int64_t account, const struct id *id, int64_t *ret, struct ch_err *err)
+static int find_hook(
+		struct sq_conn *c, int64_t account, const struct id *id, int64_t *ret, struct ch_err *err)
 {
 	bool has_row = false;
 	int rc;

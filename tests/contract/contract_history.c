@@ -6,7 +6,8 @@
 #define HOUR_MS 3600000
 #define DAY_MS (24 * HOUR_MS)
 
-struct try {
+struct
+try {
 	unsigned attempt;
 	int64_t started_ms;
 	enum attempt_outcome outcome;
@@ -49,7 +50,8 @@ static struct store_history_point sum_of(const struct bed *b, unsigned webhook, 
 	return sum;
 }
 
-static void assert_point(const struct store_history_point *p, int64_t attempts, int64_t delivered, uint64_t timed)
+static void assert_point(
+		const struct store_history_point *p, int64_t attempts, int64_t delivered, uint64_t timed)
 {
 	assert_int_equal(p->attempts, attempts);
 	assert_int_equal(p->delivered, delivered);
@@ -94,8 +96,7 @@ static void each_attempt_counts_in_its_stretch(void **state)
 static void what_an_attempt_counts_as(void **state)
 {
 	static const struct try tries[] = {
-			{1, NOW_MS, ATTEMPT_ANSWERED, 500, 1000},
-			{2, NOW_MS, ATTEMPT_ANSWERED, 302, 1000},
+			{1, NOW_MS, ATTEMPT_ANSWERED, 500, 1000}, {2, NOW_MS, ATTEMPT_ANSWERED, 302, 1000},
 			{3, NOW_MS, ATTEMPT_TIMEOUT, 200, 15000000}, /* the answer did not end */
 			{4, NOW_MS, ATTEMPT_REFUSED, 0, 100},
 			{5, NOW_MS, ATTEMPT_LOCAL, 0, 100}, /* no attempt at the receiver at all */

@@ -127,8 +127,8 @@ static void what_cant_be_read_adds_nothing(void **state)
 	struct latency none = {{0}};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct latency l = {{0}};
-		assert_int_equal(latency_unpack((const uint8_t *)rows[i].bytes, rows[i].len, &l),
-				CH_EDAMAGED);
+		assert_int_equal(
+				latency_unpack((const uint8_t *)rows[i].bytes, rows[i].len, &l), CH_EDAMAGED);
 		assert_memory_equal(&l, &none, sizeof(l));
 	}
 }

@@ -42,8 +42,9 @@ static int64_t attempts_of(const struct bed *b, unsigned webhook, int32_t step_s
 
 static void a_minute_becomes_rows_when_another_begins(void **state)
 {
-	static const char rows[] = "SELECT count(*) FROM history", sum[] = "SELECT total(attempts) FROM history "
-									    "WHERE step = 60";
+	static const char rows[] = "SELECT count(*) FROM history",
+			  sum[] = "SELECT total(attempts) FROM history "
+				  "WHERE step = 60";
 	struct bed *b = *state;
 	struct delivery d;
 	int64_t at_ms = NOW_MS - NOW_MS % (60 * MINUTE_MS) + 10 * MINUTE_MS;
@@ -143,7 +144,8 @@ static void counts_that_are_damaged_hold_nothing_up(void **state)
 
 		try_at(b, &d, 10 * i + 1, at_ms);
 		try_at(b, &d, 10 * i + 2, at_ms + MINUTE_MS);
-		assert_int_equal(sqlite3_exec(sqlite_of_bed(b)->conn.db, damage[i], NULL, NULL, NULL), SQLITE_OK);
+		assert_int_equal(sqlite3_exec(sqlite_of_bed(b)->conn.db, damage[i], NULL, NULL, NULL),
+				SQLITE_OK);
 		bed_restart(b);
 		try_at(b, &d, 10 * i + 3, at_ms + MINUTE_MS);
 		try_at(b, &d, 10 * i + 4, at_ms);
