@@ -41,6 +41,7 @@ struct api_conf {
 	size_t call_max_bytes; /* CALL_MAX_BYTES_DEFAULT */
 	size_t import_max_bytes; /* 16 MiB */
 	int max_webhooks; /* 50 an account */
+	int64_t attempts_kept_ms; /* as retention has it; 0: for ever */
 	struct request_rate request_rate; /* of an account; {0}: none */
 	bool has_metrics_door; /* /metrics is behind api_handle_metrics alone */
 	const char *version;

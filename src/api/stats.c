@@ -74,12 +74,15 @@ static void take_webhook(const struct query *q, struct stats *st, struct problem
 }
 
 /* The first stretch that is known as a whole. */
-static int64_t known_from_s(int64_t now_s, int32_t step_s)
+static int64_t known_from_s(const struct api *a, int64_t now_s, int32_t step_s)
 {
-	bool is_of_minutes = history_rows_of(step_s) == HISTORY_MINUTE_S;
-	int64_t s = now_s - (is_of_minutes ? HISTORY_MINUTES_KEPT_S : HISTORY_HOURS_KEPT_S);
+	int64_t kept_s = a->conf.attempts_kept_ms / 1000, s;
 
-	s = s < 0 ? 0 : s + step_s - 1;
+	if (history_rows_of(step_s) == HISTORY_MINUTE_S || (kept_s != 0 && kept_s < HISTORY_MINUTES_KEPT_S))
+		kept_s = HISTORY_MINUTES_KEPT_S;
+	if (kept_s == 0 || kept_s > now_s)
+		return 0;
+	s = now_s - kept_s + step_s - 1;
 	return s - s % step_s;
 }
 
@@ -87,7 +90,7 @@ static int64_t known_from_s(int64_t now_s, int32_t step_s)
 static void take_times(const struct query *q, struct stats *st, int64_t now_ms, struct problems *problems)
 {
 	const char *from = query_get(q, "from"), *to = query_get(q, "to");
-	int64_t from_ms, to_ms = now_ms, end_s;
+	int64_t from_ms, to_ms = now_ms, end_s, known_s = known_from_s(st->r->api, now_ms / 1000, st->step_s);
 	int64_t span_s = st->step_s == DAY_S ? SPAN_OF_DAYS_S : SPAN_DEFAULT_S;
 
 	if (to && moment_parse(to, true, &to_ms) != 0)
@@ -101,8 +104,8 @@ static void take_times(const struct query *q, struct stats *st, int64_t now_ms, 
 		return;
 	st->from_s = from_ms < 0 ? 0 : from_ms / 1000;
 	st->from_s -= st->from_s % st->step_s;
-	if (st->from_s < known_from_s(now_ms / 1000, st->step_s))
-		st->from_s = known_from_s(now_ms / 1000, st->step_s);
+	if (st->from_s < known_s)
+		st->from_s = known_s;
 	end_s = to_ms < 0 ? 0 : to_ms / 1000 + 1;
 	st->count = end_s <= st->from_s ? 0 : (size_t)((end_s - st->from_s + st->step_s - 1) / st->step_s);
 	if (st->count > STORE_HISTORY_POINTS_MAX)

@@ -137,6 +137,7 @@ static int start_api(struct service *s, struct ch_err *err)
 			.import_max_bytes = 16 * 1024 * 1024,
 			.public_url = *s->conf.public_url ? s->conf.public_url : NULL,
 			.max_webhooks = s->conf.max_webhooks,
+			.attempts_kept_ms = s->conf.retention.attempts_ms,
 			.request_rate = s->conf.request_rate,
 			.has_metrics_door = s->conf.has_metrics,
 			.version = CALLHOOK_VERSION};

@@ -10,9 +10,9 @@
 
 #define HISTORY_MINUTE_S 60
 #define HISTORY_HOUR_S 3600
-/* Rows of minutes are many: they are for looking at what happened today and yesterday. */
+/* Rows of minutes are many: they are for looking at what happened today and yesterday. Hours are kept for as
+ * long as attempts are, and at least as long as minutes. */
 #define HISTORY_MINUTES_KEPT_S ((int64_t)48 * 3600)
-#define HISTORY_HOURS_KEPT_S ((int64_t)30 * 86400)
 
 /* Whether it counts at all. */
 bool history_counts(const struct attempt *a);

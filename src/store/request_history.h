@@ -22,8 +22,8 @@ struct store_history_point {
 
 /* STORE_HISTORY: the attempts at a webhook, in `count` stretches of step_s one after another. All attempts
  * count but those that were our own fault (ATTEMPT_LOCAL); in which stretch, the start of the attempt says.
- * With a step_s below an hour at least the last 48 hours are known, else at least the last 30 days; what is
- * older may be missing. CH_ENOENT, for a deleted webhook too. */
+ * With a step_s below an hour at least the last 48 hours are known, else as much as attempts are kept; what
+ * is older may be missing. CH_ENOENT, for a deleted webhook too. */
 struct store_history {
 	struct {
 		int64_t account;

@@ -346,6 +346,9 @@ int sq_history_write(struct store_sqlite *s, struct ch_err *err) CH_MUST_USE;
 bool sq_history_bind(struct sq_conn *c, const struct sq_hook *hook, enum sq_stmt which, int at);
 void sq_history_done(struct store_sqlite *s, bool is_committed);
 void sq_history_forget(struct sq_hook *hook); /* frees what is kept of it */
+/* For retention: removes at most limit rows that are too old. */
+int sq_history_keep(struct store_sqlite *s, int64_t now_ms, int64_t attempts_before_ms, size_t limit,
+		bool *ret_more, struct ch_err *err) CH_MUST_USE;
 int sq_history_drop(struct store_sqlite *s, int64_t webhook, struct ch_err *err) CH_MUST_USE;
 int sq_history_prepare(struct sq_conn *c) CH_MUST_USE; /* a SQLite code */
 

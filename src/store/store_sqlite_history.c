@@ -17,8 +17,8 @@
 
 static const char doing[] = "count the attempts";
 
-/* How many rows a transaction removes at most, of minutes and of hours. A minute of many webhooks makes more
- * than that, but then there are many transactions in it. */
+/* How many rows of minutes a transaction removes at most. A minute of many webhooks makes more than that, but
+ * then there are many transactions in it. */
 #define PURGE_ROWS 128
 
 /* ---- adding up ---- */
@@ -219,35 +219,50 @@ static int close_cells(struct store_sqlite *s, struct sq_hook *hook, struct ch_e
 	return 0;
 }
 
-static int purge(struct store_sqlite *s, int32_t step_s, int64_t before_s, bool *more, struct ch_err *err)
+static int purge(struct store_sqlite *s, int32_t step_s, int64_t before_s, size_t limit, size_t *ret_removed,
+		struct ch_err *err)
 {
 	struct sq_conn *c = &s->conn;
 	int rc;
 
 	sq_bind_int(c, SQ_HISTORY_PURGE, 1, step_s);
 	sq_bind_int(c, SQ_HISTORY_PURGE, 2, before_s);
-	sq_bind_int(c, SQ_HISTORY_PURGE, 3, PURGE_ROWS);
+	sq_bind_int(c, SQ_HISTORY_PURGE, 3, (int64_t)limit);
 	rc = sq_run(c, SQ_HISTORY_PURGE, doing, err);
 	if (rc == 0)
-		*more = *more || sqlite3_changes(c->db) == PURGE_ROWS;
+		*ret_removed = (size_t)sqlite3_changes64(c->db);
 	return rc;
 }
 
-/* Each new minute makes rows, so each removes some. An hour goes after its minutes. */
-static int purge_old(struct store_sqlite *s, int64_t now_s, struct ch_err *err)
+/* Each new minute makes rows, so each removes some. */
+static int purge_minutes(struct store_sqlite *s, int64_t now_s, struct ch_err *err)
 {
 	struct sq_history *h = &s->history;
-	bool more = false;
+	size_t removed = 0;
 	int rc;
 
 	if (now_s <= h->purged_s)
 		return 0;
-	rc = purge(s, HISTORY_MINUTE_S, now_s - HISTORY_MINUTES_KEPT_S, &more, err);
-	if (rc == 0 && !more)
-		rc = purge(s, HISTORY_HOUR_S, now_s - HISTORY_HOURS_KEPT_S, &more, err);
-	if (rc == 0 && !more)
+	rc = purge(s, HISTORY_MINUTE_S, now_s - HISTORY_MINUTES_KEPT_S, PURGE_ROWS, &removed, err);
+	if (rc == 0 && removed < PURGE_ROWS)
 		h->purged_s = now_s;
 	return rc;
+}
+
+/* An hour goes after its minutes. Where nothing is sent any more, these are still there. */
+int sq_history_keep(struct store_sqlite *s, int64_t now_ms, int64_t attempts_before_ms, size_t limit,
+		bool *ret_more, struct ch_err *err)
+{
+	int64_t minutes_s = now_ms / 1000 - HISTORY_MINUTES_KEPT_S, hours_s = attempts_before_ms / 1000;
+	size_t removed = 0;
+	int rc = purge(s, HISTORY_MINUTE_S, minutes_s, limit, &removed, err);
+
+	if (rc == 0 && removed < limit)
+		rc = purge(s, HISTORY_HOUR_S,
+				(hours_s < minutes_s ? hours_s : minutes_s) - HISTORY_HOUR_S + 1, limit,
+				&removed, err);
+	*ret_more = rc == 0 && removed == limit;
+	return rc == CH_EDAMAGED ? 0 : rc;
 }
 
 int sq_history_write(struct store_sqlite *s, struct ch_err *err)
@@ -269,7 +284,7 @@ int sq_history_write(struct store_sqlite *s, struct ch_err *err)
 		if (rc != 0)
 			return rc;
 	}
-	rc = newest_s == 0 ? 0 : purge_old(s, newest_s, &words);
+	rc = newest_s == 0 ? 0 : purge_minutes(s, newest_s, &words);
 	return rc == 0 || rc == CH_EDAMAGED ? 0 : ch_err_set(err, rc, "%s", words.text);
 }
 

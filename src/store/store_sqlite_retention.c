@@ -16,7 +16,7 @@
 
 static const char doing[] = "remove what is older than retention";
 
-enum phase { PHASE_PARKED, PHASE_CALLS, PHASE_ATTEMPTS, PHASE_REPLAYS, PHASE_COUNT };
+enum phase { PHASE_PARKED, PHASE_CALLS, PHASE_ATTEMPTS, PHASE_FIGURES, PHASE_REPLAYS, PHASE_COUNT };
 
 /* The latest version of a call, or an earlier one. */
 struct candidate {
@@ -389,6 +389,17 @@ static int remove_attempts(struct store_sqlite *s, struct store_retention_step *
 	if (q->out.attempts > 0)
 		s->marks.last_attempt = s->marks.next_attempt - 1;
 	if (i == count && (count < LOOK_ROWS || !has_old))
+		q->out.place = (struct store_retention_place){PHASE_FIGURES, 0};
+	return rc;
+}
+
+/* What attempts came to, by the hour, is kept for as long as they are. */
+static int remove_figures(struct store_sqlite *s, struct store_retention_step *q, struct ch_err *err)
+{
+	bool more = false;
+	int rc = sq_history_keep(s, q->in.now_ms, q->in.attempts_before_ms, q->in.limit, &more, err);
+
+	if (rc == 0 && !more)
 		q->out.place = (struct store_retention_place){PHASE_REPLAYS, 0};
 	return rc;
 }
@@ -410,13 +421,16 @@ static int remove_replays(struct store_sqlite *s, struct store_retention_step *q
 
 static bool is_wanted(const struct store_retention_step *q, int phase)
 {
-	return (phase == PHASE_ATTEMPTS ? q->in.attempts_before_ms : q->in.calls_before_ms) != INT64_MIN;
+	bool is_of_attempts = phase == PHASE_ATTEMPTS || phase == PHASE_FIGURES;
+
+	return (is_of_attempts ? q->in.attempts_before_ms : q->in.calls_before_ms) != INT64_MIN;
 }
 
 int sq_retention_step(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
 {
-	static int (*const phases[PHASE_COUNT])(struct store_sqlite * s, struct store_retention_step * q,
-			struct ch_err * err) = {cancel_parked, remove_calls, remove_attempts, remove_replays};
+	static int (*const phases[PHASE_COUNT])(
+			struct store_sqlite * s, struct store_retention_step * q, struct ch_err * err) = {
+			cancel_parked, remove_calls, remove_attempts, remove_figures, remove_replays};
 	struct store_retention_step *q = &r->u.retention_step;
 	int phase = q->in.place.phase, rc = 0;
 

@@ -72,7 +72,7 @@ static void a_minute_becomes_rows_when_another_begins(void **state)
 	delivery_fini(&d);
 }
 
-/* As many as there are, a few at a time, and the hours after their minutes. */
+/* As many minutes as there are, a few at a time. */
 static void what_is_old_is_removed_in_small_steps(void **state)
 {
 	struct bed *b = *state;
@@ -93,9 +93,57 @@ static void what_is_old_is_removed_in_small_steps(void **state)
 		assert_true(minutes < before && before - minutes <= 128);
 		before = minutes;
 	}
-	try_at(b, &d, ++n, b->clock.wall.ms + MINUTE_MS);
-	try_at(b, &d, ++n, b->clock.wall.ms + 2 * MINUTE_MS);
-	assert_int_equal(number_of(b, "SELECT count(*) FROM history WHERE step = 3600"), 1);
+	assert_int_equal(number_of(b, "SELECT count(*) FROM history WHERE step = 3600"), 18);
+	delivery_fini(&d);
+}
+
+/* A whole round of retention; in steps of limit rows. */
+static int keep(const struct bed *b, int64_t attempts_before_ms, size_t limit)
+{
+	struct store_request r;
+	int steps = 0;
+
+	store_request_init(&r, STORE_RETENTION_STEP, NULL, NULL);
+	for (bool more = true; more; steps++) {
+		r.u.retention_step.in.now_ms = b->clock.wall.ms;
+		r.u.retention_step.in.calls_before_ms = INT64_MIN;
+		r.u.retention_step.in.attempts_before_ms = attempts_before_ms;
+		r.u.retention_step.in.limit = limit;
+		assert_int_equal(serve(b, &r), 0);
+		more = r.u.retention_step.out.more;
+		r.u.retention_step.in.place = r.u.retention_step.out.place;
+		store_request_clear_out(&r);
+	}
+	store_request_fini(&r);
+	return steps;
+}
+
+/* As long as attempts are kept, but never shorter than their minutes; also where nothing is sent any more. */
+static void hours_go_with_the_attempts(void **state)
+{
+	static const char hours[] = "SELECT count(*) FROM history WHERE step = 3600";
+	static const char minutes[] = "SELECT count(*) FROM history WHERE step = 60";
+	struct bed *b = *state;
+	struct delivery d;
+	int64_t begin_ms = NOW_MS - NOW_MS % (60 * MINUTE_MS);
+
+	b->clock.wall.ms = begin_ms;
+	make_webhook(b, 1, true);
+	d = make_delivery(b, 1);
+	for (unsigned i = 0; i <= 40; i++)
+		try_at(b, &d, i + 1, begin_ms + i * (int64_t)60 * MINUTE_MS);
+	assert_int_equal(number_of(b, hours), 40);
+	b->clock.wall.ms = begin_ms + (int64_t)50 * 60 * MINUTE_MS;
+	keep(b, INT64_MIN, 100);
+	assert_int_equal(number_of(b, hours), 40);
+	/* Two days ago is in hour 2: what attempts say is later. */
+	keep(b, b->clock.wall.ms, 100);
+	assert_int_equal(number_of(b, hours), 38);
+	assert_int_equal(number_of(b, minutes), 38);
+	b->clock.wall.ms += (int64_t)30 * 86400 * 1000;
+	assert_true(keep(b, begin_ms + (int64_t)10 * 60 * MINUTE_MS + 1, 5) >= 40 / 5);
+	assert_int_equal(number_of(b, hours), 30);
+	assert_int_equal(number_of(b, minutes), 0);
 	delivery_fini(&d);
 }
 
@@ -161,6 +209,7 @@ int sqlite_history_tests(void)
 					a_minute_becomes_rows_when_another_begins, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(
 					what_is_old_is_removed_in_small_steps, bed_setup, bed_teardown),
+			cmocka_unit_test_setup_teardown(hours_go_with_the_attempts, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(
 					a_deleted_webhooks_rows_go_and_others_stay, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(
