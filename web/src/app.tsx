@@ -52,7 +52,7 @@ function Settings() {
 	const [shown, show] = useState<Theme>(theme());
 	return (
 		<>
-			<label class="row">
+			<label>
 				<span>{t("language")}</span>
 				<select
 					class="input short"
@@ -66,7 +66,7 @@ function Settings() {
 					))}
 				</select>
 			</label>
-			<label class="row">
+			<label>
 				<span>{t("theme")}</span>
 				<select
 					class="input short"

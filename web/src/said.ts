@@ -1,5 +1,5 @@
 /** What the service said, in the user's language and by the user's clock. */
-import { language, sayOf } from "./i18n";
+import { language, sayOf, unbroken } from "./i18n";
 import { SAID, SAID_BY_OTHERS } from "./i18n/said";
 import * as format from "./format";
 
@@ -60,12 +60,12 @@ function hear(text: string): Heard {
 	const lane = LANE.exec(text);
 	if (lane) {
 		const rest = hear(lane[2] as string);
-		const colon = language() === "fr" ? " : " : ": ";
+		const colon = language() === "fr" ? "\u00a0: " : ": ";
 		return { ...rest, text: sayOf("lane", lane[1] as string) + colon + rest.text };
 	}
 	if (language() === "en") return { text: moments(text), isTranslated: true };
 	const french = inFrench(text);
-	return { text: french ?? moments(text), isTranslated: french !== null };
+	return { text: french ? unbroken(french) : moments(text), isTranslated: french !== null };
 }
 
 export function said(text: string): Heard {

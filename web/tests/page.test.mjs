@@ -354,8 +354,8 @@ describe("an endpoint fails", () => {
 		const page = await open(browser, service, { locale: "fr-FR" });
 		await signIn(page, { key: "Clé d’API", action: "Se connecter" });
 		for (const [view, words] of [
-			["webhooks", /tentatives de suite ont échoué, la dernière : a répondu 500/],
-			[`webhooks/${made.id}`, /prochaine requête d’essai : \d\d:\d\d:\d\d/],
+			["webhooks", /tentatives de suite ont échoué, la dernière\s: a répondu 500/],
+			[`webhooks/${made.id}`, /prochaine requête d’essai\s: \d\d:\d\d:\d\d/],
 			["deliveries", /a répondu 500/],
 			[`deliveries/${content.at(-1).id}`, /a répondu 500/],
 		]) {

@@ -137,11 +137,12 @@ test("sentences are found again among their numbers, times and other sentences",
 			"l’autorité du certificat est inconnue (le certificat intermédiaire est-il envoyé ?)",
 		],
 	];
-	for (const [english, french] of cases) assert.equal(said(english).text, french);
+	const plain = (text) => text.replaceAll("\u00a0", " ");
+	for (const [english, french] of cases) assert.equal(plain(said(english).text), french);
 	const dead = said(
 		"5 attempts in a row failed, the last: answered 500; the next probe goes 2024-07-30T14:35:00Z",
 	);
-	assert.match(dead.text, /prochaine requête d’essai : 30 juil\. 2024/);
+	assert.match(plain(dead.text), /prochaine requête d’essai : 30 juil\. 2024/);
 });
 
 test("words that are not known are given back as they are, and marked", () => {

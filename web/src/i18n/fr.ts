@@ -104,7 +104,7 @@ export const fr: Words = {
 	"webhook.limit.wrong": "Des nombres entiers à partir de 1",
 	"webhook.inFlight": "Requêtes en cours",
 	"webhook.inFlight.of": "{count} sur {most} au plus",
-	"webhook.parked": "En attente de reprise",
+	"webhook.parked": "Mises de côté",
 	"webhook.deliveries": "Ses livraisons",
 	"webhook.health": "Sa santé",
 	"webhook.changed": "Pas encore enregistré",

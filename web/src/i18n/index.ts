@@ -14,7 +14,11 @@ export const LANGUAGES: [Language, string][] = [
 	["fr", "Français"],
 ];
 const KEPT = "callhook.language";
-const words: Record<Language, Words> = { en, fr };
+/** In French a line does not break before ":" and the like. */
+export const unbroken = (text: string): string => text.replace(/ (?=[:;?!»])|(?<=«) /g, "\u00a0");
+
+const french = Object.fromEntries(Object.entries(fr).map(([key, text]) => [key, unbroken(text)])) as Words;
+const words: Record<Language, Words> = { en, fr: french };
 
 function first(): Language {
 	const kept = localStorage.getItem(KEPT);

@@ -156,6 +156,10 @@ export const SAID: [english: string, french: string][] = [
 	],
 	["the signing secret is not usable", "le secret de signature est inutilisable"],
 	["it waits: the webhook is switched off", "en attente : le webhook est désactivé"],
+	[
+		"it was parked for longer than calls are kept",
+		"elle est restée de côté plus longtemps que les appels ne sont conservés",
+	],
 	["it was asked to stop", "arrêté sur demande"],
 	["it was canceled", "elle a été annulée"],
 	["it was canceled: %s", "elle a été annulée : {1}"],

@@ -1,5 +1,6 @@
 /** Deliveries, newest first: filters in the address bar, live as attempts happen. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { memo } from "preact/compat";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import {
 	address,
 	type Delivery,
@@ -78,7 +79,8 @@ function useCalm(f: () => void, everyMs: number): () => void {
 	};
 }
 
-function Row({ d, names }: { d: Delivery; names: Map<string, string> }) {
+/** Only drawn again when it is another: a thousand of them are looked through each time that something happens. */
+const Row = memo(function Row({ d, names }: { d: Delivery; names: Map<string, string> }) {
 	const t = useText();
 	const why = d.reason ?? d.waitsFor;
 	return (
@@ -110,7 +112,7 @@ function Row({ d, names }: { d: Delivery; names: Map<string, string> }) {
 			</td>
 		</tr>
 	);
-}
+});
 
 function FilterBar({ filters, webhooks }: { filters: Narrowed; webhooks: [string, string][] }) {
 	const t = useText();
@@ -242,7 +244,7 @@ export function DeliveryList({ query }: { query: URLSearchParams }) {
 	const { list, older } = useDeliveries(filters);
 	const webhooks = useLoad("webhooks", (signal) => get<WebhookList>("v1/webhooks", {}, signal));
 	const options = (webhooks.data?.content ?? []).map((w): [string, string] => [w.id, nameOf(w)]);
-	const names = new Map(options);
+	const names = useMemo(() => new Map(options), [webhooks.data]);
 	const refresh = useCalm(list.reload, NEW_LIST_MS);
 	const isOpen = useLive(isLive, filters.webhookId, refresh);
 	const isFiltered = Object.values(filters).some(Boolean);

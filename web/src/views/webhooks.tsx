@@ -25,7 +25,7 @@ function Row({ w }: { w: Webhook }) {
 	const t = useText();
 	return (
 		<tr role="row">
-			<th scope="row" role="rowheader" class="break">
+			<th scope="row" role="rowheader" class="break wide">
 				<a href={hrefOf(["webhooks", w.id])}>{nameOf(w)}</a>
 				<div class="muted small break">{w.url}</div>
 			</th>
