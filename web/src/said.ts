@@ -24,7 +24,7 @@ function patternOf(english: string, french: string): Pattern {
 	const literals = (open ? english + "%s" : english).split(CONVERSION).map((l) => l.replaceAll("%%", "%"));
 	const escaped = literals.map((l) => l.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
 	return {
-		matches: new RegExp(`^${escaped.join("(.+?)")}$`),
+		matches: new RegExp(`^${escaped.join("(.*?)")}$`),
 		french: open ? french + "{1}" : french,
 		weight: literals.join("").length,
 	};
@@ -32,7 +32,11 @@ function patternOf(english: string, french: string): Pattern {
 
 const isPattern = (english: string): boolean => english.endsWith(" ") || CONVERSION.test(english);
 const ALL = [...SAID, ...SAID_BY_OTHERS];
-const whole = new Map(ALL.filter(([english]) => !isPattern(english)));
+const JOINT = "; "; // some are several in a row
+const bare = (text: string): string => text.replace(/^ ?; /, "");
+const whole = new Map(
+	ALL.filter(([english]) => !isPattern(english)).map((pair) => pair.map(bare) as typeof pair),
+);
 let patterns: Pattern[] | undefined; // made when first needed
 const cache = new Map<string, Heard>();
 
@@ -44,9 +48,15 @@ function inFrench(text: string): string | null {
 	patterns ??= ALL.filter(([english]) => isPattern(english))
 		.map(([english, french]) => patternOf(english, french))
 		.sort((a, b) => b.weight - a.weight);
+	const several = text.split(JOINT);
 	for (const p of patterns) {
 		const found = p.matches.exec(text);
-		if (found) return p.french.replace(/\{(\d)\}/g, (_, n: string) => part(found[Number(n)] as string));
+		if (found && (several.length === 1 || p.french.includes(";")))
+			return p.french.replace(/\{(\d)\}/g, (_, n: string) => part(found[Number(n)] as string));
+	}
+	if (several.length > 1) {
+		const all = several.map(inFrench);
+		return all.includes(null) ? null : all.join(" ; ");
 	}
 	const outcome = sayOf("outcome", text);
 	if (outcome !== text) return outcome;
@@ -64,6 +74,7 @@ function hear(text: string): Heard {
 		return { ...rest, text: sayOf("lane", lane[1] as string) + colon + rest.text };
 	}
 	if (language() === "en") return { text: moments(text), isTranslated: true };
+	if (!text.includes(" ") && !inFrench(text)) return { text, isTranslated: true }; // an address, a name
 	const french = inFrench(text);
 	return { text: french ? unbroken(french) : moments(text), isTranslated: french !== null };
 }

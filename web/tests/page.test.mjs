@@ -16,6 +16,7 @@ import {
 	shot,
 	signIn,
 	someCall,
+	violations,
 } from "./world.mjs";
 
 let browser, service, receiver;
@@ -128,6 +129,34 @@ describe("a customer sets up an integration", () => {
 		assert.deepEqual(Object.keys(kept.headers), ["X-Team"]);
 		assert.equal(kept.timeout, 7);
 		assert.deepEqual(kept.rateLimit, { count: 5, seconds: 2 });
+		await close(page);
+	});
+
+	test("what would go wrong with a URL is found out before a call is lost", async () => {
+		const page = await open(browser, service);
+		await signIn(page);
+		await visit(page, "#/webhooks/new");
+		const check = page.getByRole("button", { name: "Check the URL" });
+		const step = (name) => page.getByRole("listitem").filter({ hasText: name });
+		await page.getByLabel("Webhook URL").fill(receiver.url);
+		await check.click();
+		await page.getByText("Nothing would go wrong").waitFor();
+		await step("Connection").getByText("good").waitFor();
+		await step("TLS").getByText("nothing is encrypted").waitFor();
+		assert.deepEqual(await violations(page), []);
+		await shot(page, "check-good");
+		const { port } = new URL(receiver.url);
+		await receiver.stop();
+		await check.click();
+		await page.getByText("Deliveries would fail").waitFor();
+		await step("Connection").getByText(`connection to 127.0.0.1 port ${port} refused`).waitFor();
+		await page.getByLabel("Webhook URL").fill("https://10.0.0.7/calls");
+		await page.getByText("Deliveries would fail").waitFor({ state: "detached" });
+		await check.click();
+		await step("URL").filter({ hasText: "failed" }).getByText("not public").waitFor();
+		assert.deepEqual(await violations(page), []);
+		await shot(page, "check-failed");
+		receiver = await Receiver.start();
 		await close(page);
 	});
 
@@ -264,16 +293,13 @@ describe("signing in and out", () => {
 });
 
 test("what the service does not offer yet is said where it belongs", async () => {
-	const made = await makeWebhook();
+	await makeWebhook();
 	const page = await open(browser, service);
 	await signIn(page);
 	for (const view of ["calls"]) {
 		await visit(page, `#/${view}`);
 		await page.getByText("does not offer this yet").waitFor();
 	}
-	await visit(page, `#/webhooks/${made.id}`);
-	await page.getByRole("button", { name: "Check the URL" }).click();
-	await page.getByText("does not offer this yet").waitFor();
 	await close(page);
 });
 

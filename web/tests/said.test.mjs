@@ -19,6 +19,7 @@ const SOURCES = [
 	"api/secret_change.c",
 	"api/secrets.c",
 	"api/secrets_rotate.c",
+	"api/url_check.c",
 	"api/webhook_switch.c",
 	"api/webhook_test.c",
 	"api/webhooks.c",
@@ -130,6 +131,12 @@ test("sentences are found again among their numbers, times and other sentences",
 			"pas de connexion à 192.0.2.7, port 443 : aucun chemin vers l’hôte",
 		],
 		["timeout", "Délai dépassé"],
+		[
+			"10.0.0.7 is refused: private; 10.0.0.8 is refused: loopback; deliveries use the rest",
+			"10.0.0.7 est refusée : privée ; 10.0.0.8 est refusée : de bouclage ; les livraisons utilisent les autres",
+		],
+		["the certificate ends in 1 day", "le certificat expire dans 1 jour"],
+		["the certificate ends in 9 days", "le certificat expire dans 9 jours"],
 		["SUSPENDED: resting", "Pause demandée : resting"],
 		// The engine cuts what it repeats within another sentence.
 		[

@@ -84,6 +84,23 @@ export const SAID: [english: string, french: string][] = [
 	["no file descriptor to look up a name", "pas de descripteur de fichier pour résoudre un nom"],
 	["name look-up can't start", "la résolution de noms ne démarre pas"],
 	["no memory for name look-up", "pas de mémoire pour la résolution de noms"],
+	// What a check of a URL found.
+	["the egress proxy looks names up", "le proxy de sortie résout les noms"],
+	["the host is an address", "l’hôte est une adresse"],
+	["the egress proxy checks addresses", "le proxy de sortie vérifie les adresses"],
+	[
+		"the egress proxy connects when a request comes: only one would show whether it gets through",
+		"le proxy de sortie se connecte quand vient une requête : elle seule montrerait si elle passe",
+	],
+	["plain http: nothing is encrypted", "http simple : rien n’est chiffré"],
+	["%s%s is refused: %s", "{1}{2} est refusée : {3}"],
+	["; deliveries use the rest", " ; les livraisons utilisent les autres"],
+	["through the egress proxy", "par le proxy de sortie"],
+	["the certificate ends within a day", "le certificat expire dans la journée"],
+	["the certificate ends in %lld day%s", "le certificat expire dans {1} jour{2}"],
+	["too many checks are under way", "trop de vérifications sont en cours"],
+	["it could not be checked: %s", "la vérification n’a pas pu se faire : {1}"],
+	["more than %d checks of URLs in a minute", "plus de {1} vérifications d’URL en une minute"],
 	// Networks that are not public.
 	["unspecified", "non spécifiée"],
 	["private", "privée"],

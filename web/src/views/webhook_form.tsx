@@ -12,7 +12,7 @@ import {
 import { sayOf, useText, type Key } from "../i18n";
 import { useAction, useLoad } from "../load";
 import * as format from "../format";
-import { Badge, Button, Choice, Failure, Field, Notice, Said, TextField } from "../ui/parts";
+import { Badge, Button, Choice, Failure, Field, Notice, Said, TextField, type Tone } from "../ui/parts";
 import { FINAL_STATUSES } from "./states";
 
 const URL_BYTES_MAX = 2048;
@@ -83,6 +83,8 @@ function isWhole(text: string, min: number, max: number): boolean {
 	return /^\d+$/.test(text.trim()) && Number(text) >= min && Number(text) <= max;
 }
 
+const RESULT: Record<string, Tone> = { ok: "good", failed: "bad", skipped: "none" };
+
 function UrlCheck({ url }: { url: string }) {
 	const t = useText();
 	const [result, setResult] = useState<{ url: string; of: CheckResult }>();
@@ -100,10 +102,11 @@ function UrlCheck({ url }: { url: string }) {
 			<Failure error={check.error} />
 			{shown && (
 				<Notice tone={shown.ok ? "good" : "bad"} title={t(shown.ok ? "url.check.ok" : "url.check.failed")}>
-					<ul>
+					<ul class="steps">
 						{shown.checks.map((c) => (
 							<li key={c.name}>
-								{sayOf("url.check", c.name)}: {sayOf("url.result", c.result)}
+								<Badge tone={RESULT[c.result] ?? "none"}>{sayOf("url.result", c.result)}</Badge>{" "}
+								{sayOf("url.check", c.name)}
 								{c.detail && (
 									<>
 										{" – "}
