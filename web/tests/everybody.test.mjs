@@ -7,6 +7,7 @@ import {
 	launch,
 	open,
 	Receiver,
+	row,
 	Service,
 	seedCall,
 	shot,
@@ -94,6 +95,55 @@ describe("everybody can use it", () => {
 		await tabTo("Send test");
 		await press("Space");
 		await page.getByText("The receiver took it").waitFor();
+		await close(page);
+	});
+
+	test("a dialog keeps the focus inside and gives it back", async () => {
+		const made = await makeWebhook();
+		const page = await open(browser, service);
+		await signIn(page);
+		await visit(page, `#/webhooks/${made.id}`);
+		const ask = page.getByRole("button", { name: "Delete the webhook" });
+		const isFocused = (locator) => locator.evaluate((e) => e === document.activeElement);
+		for (const leave of ["Escape", "Cancel"]) {
+			await ask.focus();
+			await page.keyboard.press("Enter");
+			const dialog = page.getByRole("dialog");
+			await dialog.waitFor();
+			assert.deepEqual(await violations(page), []);
+			for (let i = 0; i < 6; i++) {
+				// Between the last and the first the focus is the browser's own for a moment.
+				assert.ok(
+					await page.evaluate(
+						() => document.activeElement?.closest("dialog") || document.activeElement === document.body,
+					),
+				);
+				await page.keyboard.press("Tab");
+			}
+			if (leave === "Escape") await page.keyboard.press("Escape");
+			else await dialog.getByRole("button", { name: leave }).press("Enter");
+			await dialog.waitFor({ state: "detached" });
+			assert.ok(await isFocused(ask), leave);
+		}
+		await close(page);
+	});
+
+	test("the first view is a few small files from one place", async () => {
+		for (let i = 0; i < 50; i++) await makeWebhook({ name: `Team ${i}`, url: `${receiver.url}/${i}` });
+		const seen = { requests: [], bytes: 0 };
+		const count = async (page) => {
+			const wire = await page.context().newCDPSession(page);
+			await wire.send("Network.enable");
+			wire.on("Network.requestWillBeSent", (e) => seen.requests.push(e.request.url));
+			wire.on("Network.loadingFinished", (e) => (seen.bytes += e.encodedDataLength));
+		};
+		const page = await open(browser, service, {}, count);
+		await signIn(page);
+		await row(page, "Team 49").waitFor();
+		assert.ok(seen.requests.every((url) => url.startsWith(service.url) || url.startsWith("data:")));
+		assert.ok(seen.requests.length <= 8, String(seen.requests.length));
+		assert.ok(seen.bytes > 10_000 && seen.bytes < 150_000, String(seen.bytes));
+		await shot(page, "webhooks-fifty");
 		await close(page);
 	});
 

@@ -267,8 +267,10 @@ export function Dialog({ title, onClose, children }: DialogProps) {
 	const id = useId();
 	useEffect(() => {
 		const before = document.activeElement;
-		box.current?.showModal();
+		const dialog = box.current;
+		dialog?.showModal();
 		return () => {
+			dialog?.close(); // as long as it is open, nothing outside takes the focus
 			if (before instanceof HTMLElement && before.isConnected) before.focus();
 		};
 	}, []);
