@@ -10,6 +10,9 @@
 #define SIZE_DEFAULT 20
 #define SIZE_MAX_ROWS 100
 #define ATTEMPTS_SHOWN 100
+/* A page ends early rather than look at more rows for a state that few have: half a millisecond of a reader.
+ */
+#define LOOK_MAX_ROWS 2000
 
 /* DELIVERING is PENDING with an attempt in flight: which of the rows are, the delivery loops know. A filter
  * for one of the two is therefore applied after the read, and a page may come out short. */
@@ -82,6 +85,7 @@ static void take_page(const struct query *q, struct store_delivery_list *list, s
 	size_t n = 0;
 
 	list->in.limit = SIZE_DEFAULT;
+	list->in.look_max = LOOK_MAX_ROWS;
 	if (size) {
 		for (const char *p = size; *p >= '0' && *p <= '9' && n <= SIZE_MAX_ROWS; p++)
 			n = n * 10 + (size_t)(*p - '0');
@@ -169,9 +173,9 @@ static void write_page(const struct api_request *r, struct ch_buf *out)
 		json_out_close(&o, '}');
 	}
 	json_out_close(&o, ']');
-	if (list->out.more && list->out.count > 0)
-		cursor_format(&list->out.rows[list->out.count - 1].id, next);
-	json_out_text(&o, "next", list->out.more && list->out.count > 0 ? next : NULL);
+	if (list->out.more)
+		cursor_format(&list->out.rest, next);
+	json_out_text(&o, "next", list->out.more ? next : NULL);
 	json_out_close(&o, '}');
 }
 

@@ -281,7 +281,9 @@ struct store_delivery_get {
 	} out;
 };
 
-/* STORE_DELIVERY_LIST: newest first, at most `limit`, older than `before`. */
+/* STORE_DELIVERY_LIST: newest first, at most `limit`, older than `before`. With look_max the store may end a
+ * page early, even without a row, rather than look at many more rows than that for some that match; the next
+ * page is what is older than `rest`. */
 struct store_delivery_list {
 	struct {
 		int64_t account;
@@ -292,11 +294,13 @@ struct store_delivery_list {
 				 */
 		int64_t from_ms, to_ms; /* created, inclusive; INT64_MIN and INT64_MAX for none */
 		size_t limit; /* 1..100 */
+		size_t look_max; /* 0: no end */
 	} in;
 	struct {
 		struct delivery *rows; /* without bodies */
 		size_t count;
-		bool more;
+		bool more; /* there may be more */
+		struct id rest; /* with more: older than this */
 	} out;
 };
 

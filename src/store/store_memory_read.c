@@ -172,16 +172,19 @@ static int delivery_list(const struct store_memory *m, struct store_request *r)
 	list->out.rows = ch_calloc(list->in.limit, sizeof(struct delivery));
 	if (list->out.rows == NULL)
 		return CH_ENOMEM;
-	for (size_t i = list->in.has_before ? older_than(s, &list->in.before) : s->delivery_count; i > 0;
-			i--) {
-		const struct delivery *d = &s->deliveries[i - 1]->row;
+	size_t end = list->in.has_before ? older_than(s, &list->in.before) : s->delivery_count;
 
-		if (!is_listed(list, d))
-			continue;
-		if (list->out.count == list->in.limit) {
-			list->out.more = true;
+	for (size_t i = end; i > 0; i--) {
+		const struct delivery *d = &s->deliveries[i - 1]->row;
+		bool is_wanted = is_listed(list, d);
+
+		list->out.more = (is_wanted && list->out.count == list->in.limit) ||
+				 (list->in.look_max > 0 && end - i == list->in.look_max);
+		if (list->out.more)
 			return 0;
-		}
+		list->out.rest = d->id;
+		if (!is_wanted)
+			continue;
 		if (memory_delivery_copy(d, false, &list->out.rows[list->out.count]) != 0)
 			return CH_ENOMEM;
 		list->out.count++;

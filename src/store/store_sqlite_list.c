@@ -12,7 +12,10 @@
 #define ALL_STATES 0xff
 
 /* Up to how many PENDING rows are sorted rather than looked for among all rows of their webhook. */
-#define SORTED_MAX 20000
+#define SORTED_MAX 1000
+
+/* With many webhooks each may look at this many rows at least. */
+#define LOOK_LEAST 20
 
 struct pick {
 	int64_t webhook;
@@ -23,13 +26,15 @@ struct page {
 	struct pick picks[LIST_MAX + 1]; /* key descending */
 	size_t count;
 	size_t limit; /* one more than the caller's, to know whether there are more */
+	int64_t look_each; /* rows that each walk along a webhook may look at */
+	int64_t floor; /* a walk ended early here: below it more may match; 0: none did */
 };
 
 struct walk {
 	enum sq_stmt which;
 	int64_t webhook;
 	int64_t low, high; /* keys, inclusive */
-	int64_t states; /* a set, or for SQ_LIST_KEPT one state */
+	int64_t states; /* a set, or for SQ_LIST_KEPT one state; SQ_LIST_PENDING has none */
 	int64_t call; /* SQ_LIST_CALL: seq */
 };
 
@@ -53,23 +58,33 @@ static void page_add(struct page *p, int64_t webhook, int64_t key)
 	p->count++;
 }
 
-static int walk_run(struct sq_conn *c, const struct store_delivery_list *q, const struct range *range,
-		const struct walk *w, struct page *p, struct ch_err *err)
+/* Binds what all walks have in common. False: there is nothing that the page has room for. */
+static bool walk_begin(struct sq_conn *c, const struct store_delivery_list *q, const struct range *range,
+		const struct walk *w, const struct page *p)
 {
 	int64_t low = w->low;
-	bool has_row = true;
-	int rc = 0;
 
 	if (p->count == p->limit && p->picks[p->count - 1].key > low)
 		low = p->picks[p->count - 1].key;
 	if (low > w->high)
-		return 0;
+		return false;
 	sq_bind_int(c, w->which, 1, w->webhook);
 	sq_bind_int(c, w->which, 2, low);
 	sq_bind_int(c, w->which, 3, w->high);
 	sq_bind_id(c, w->which, 4, &range->before);
 	sq_bind_int(c, w->which, 5, q->in.from_ms);
 	sq_bind_int(c, w->which, 6, q->in.to_ms);
+	return true;
+}
+
+static int walk_run(struct sq_conn *c, const struct store_delivery_list *q, const struct range *range,
+		const struct walk *w, struct page *p, struct ch_err *err)
+{
+	bool has_row = true;
+	int rc = 0;
+
+	if (!walk_begin(c, q, range, w, p))
+		return 0;
 	if (w->which != SQ_LIST_PENDING)
 		sq_bind_int(c, w->which, 7, w->states);
 	sq_bind_int(c, w->which, 8, (int64_t)p->limit);
@@ -82,6 +97,36 @@ static int walk_run(struct sq_conn *c, const struct store_delivery_list *q, cons
 		page_add(p, w->webhook, sq_int(c, w->which, 0));
 	}
 	sq_reset(c, w->which);
+	return rc;
+}
+
+/* Along all rows of a webhook, which may be many for few that match: no further than look_each of them. */
+static int walk_along(struct sq_conn *c, const struct store_delivery_list *q, const struct range *range,
+		const struct walk *w, struct page *p, struct ch_err *err)
+{
+	int64_t key = 0, looked = 0;
+	size_t found = 0;
+	bool has_row = true;
+	int rc = 0;
+
+	if (!walk_begin(c, q, range, w, p))
+		return 0;
+	sq_bind_int(c, SQ_LIST_ALONG, 7, w->states);
+	while (rc == 0 && found < p->limit) {
+		rc = sq_fetch(c, SQ_LIST_ALONG, &has_row, "list the deliveries", err);
+		if (rc != 0 || !has_row)
+			break;
+		if (looked++ == p->look_each) {
+			p->floor = key > p->floor ? key : p->floor;
+			break;
+		}
+		key = sq_int(c, SQ_LIST_ALONG, 0);
+		if (sq_int(c, SQ_LIST_ALONG, 1) == 0)
+			continue;
+		page_add(p, w->webhook, key);
+		found++;
+	}
+	sq_reset(c, SQ_LIST_ALONG);
 	return rc;
 }
 
@@ -113,7 +158,9 @@ static int make_range(
 	memset(&r.before, 0xff, sizeof(r.before));
 	if (q->in.has_before) {
 		r.before = q->in.before;
-		before = sq_key_of(&r.before) | 0xfff;
+		before = sq_key_of(&r.before);
+		if (id_time_ms(&r.before) < 0)
+			before |= 0xfff; /* not one of ours: any of that millisecond may be older */
 		r.high = before < r.high ? before : r.high;
 	}
 	*ret = r;
@@ -145,8 +192,8 @@ static int walk_webhook(struct sq_conn *c, const struct store_delivery_list *q, 
 	}
 	if (rc != 0 || along == 0)
 		return rc;
-	struct walk w = {SQ_LIST_ANY, webhook, range->low, range->high, along, 0};
-	return walk_run(c, q, range, &w, p, err);
+	struct walk w = {SQ_LIST_ALONG, webhook, range->low, range->high, along, 0};
+	return walk_along(c, q, range, &w, p, err);
 }
 
 /* All versions of a call, each with the span of keys that its deliveries lie in. */
@@ -178,6 +225,39 @@ static int walk_call(struct sq_conn *c, const struct store_delivery_list *q, con
 	return rc;
 }
 
+static void bind_places(struct sq_conn *c, const struct store_delivery_list *q)
+{
+	sq_bind_int(c, SQ_HOOK_PLACES, 1, q->in.account);
+	if (q->in.has_webhook)
+		sq_bind_id(c, SQ_HOOK_PLACES, 2, &q->in.webhook_id);
+	else
+		sq_bind_null(c, SQ_HOOK_PLACES, 2);
+}
+
+/* The rows that may be looked at are shared out among the webhooks. */
+static int share_looks(
+		struct sq_conn *c, const struct store_delivery_list *q, struct page *p, struct ch_err *err)
+{
+	int64_t places = 0;
+	bool has_row = true;
+	int rc = 0;
+
+	p->look_each = INT64_MAX;
+	if (q->in.look_max == 0)
+		return 0;
+	bind_places(c, q);
+	while (rc == 0 && has_row) {
+		rc = sq_fetch(c, SQ_HOOK_PLACES, &has_row, "list the deliveries", err);
+		places += rc == 0 && has_row;
+	}
+	if (rc != 0)
+		return rc;
+	p->look_each = (int64_t)q->in.look_max / (places > 0 ? places : 1);
+	if (p->look_each < LOOK_LEAST)
+		p->look_each = LOOK_LEAST;
+	return 0;
+}
+
 static int fill_page(
 		struct sq_conn *c, const struct store_delivery_list *q, struct page *p, struct ch_err *err)
 {
@@ -185,13 +265,11 @@ static int fill_page(
 	bool has_row = true;
 	int rc = make_range(c, q, &range, err);
 
+	if (rc == 0)
+		rc = share_looks(c, q, p, err);
 	if (rc != 0)
 		return rc;
-	sq_bind_int(c, SQ_HOOK_PLACES, 1, q->in.account);
-	if (q->in.has_webhook)
-		sq_bind_id(c, SQ_HOOK_PLACES, 2, &q->in.webhook_id);
-	else
-		sq_bind_null(c, SQ_HOOK_PLACES, 2);
+	bind_places(c, q);
 	while (rc == 0) {
 		rc = sq_fetch(c, SQ_HOOK_PLACES, &has_row, "list the deliveries", err);
 		if (rc != 0 || !has_row)
@@ -211,6 +289,33 @@ static int fill_page(
 	return rc;
 }
 
+/* The least id of a key: none of a delivery is that small. */
+static struct id id_below(int64_t key)
+{
+	struct id id = {{0}};
+
+	for (int i = 0; i < 6; i++)
+		id.b[i] = (uint8_t)(key >> (52 - 8 * i));
+	id.b[6] = (uint8_t)(0x70 | (key >> 8 & 0x0f));
+	id.b[7] = (uint8_t)key;
+	return id;
+}
+
+/* Where a walk ended early the page ends: of what is older, rows of that webhook are missing. True: it ended
+ * because it is full. */
+static bool end_page(struct page *p, struct store_delivery_list *q)
+{
+	bool is_full;
+
+	while (p->count > 0 && p->picks[p->count - 1].key < p->floor)
+		p->count--;
+	is_full = p->count > q->in.limit;
+	p->count -= is_full;
+	q->out.more = is_full || p->floor > 0;
+	q->out.rest = id_below(p->floor);
+	return is_full;
+}
+
 int sq_delivery_list(struct sq_conn *c, struct store_delivery_list *q, struct ch_err *err)
 {
 	struct page p = {.limit = q->in.limit + 1};
@@ -220,10 +325,11 @@ int sq_delivery_list(struct sq_conn *c, struct store_delivery_list *q, struct ch
 	if (q->in.limit == 0)
 		return 0;
 	rc = fill_page(c, q, &p, err);
-	if (rc != 0 || p.count == 0)
+	if (rc != 0)
 		return rc;
-	q->out.more = p.count > q->in.limit;
-	p.count -= q->out.more;
+	bool is_full = end_page(&p, q);
+	if (p.count == 0)
+		return 0;
 	q->out.rows = ch_calloc(p.count, sizeof(struct delivery));
 	if (q->out.rows == NULL)
 		return sq_no_memory(err);
@@ -233,5 +339,7 @@ int sq_delivery_list(struct sq_conn *c, struct store_delivery_list *q, struct ch
 		if (rc == 0)
 			q->out.count++;
 	}
+	if (rc == 0 && is_full)
+		q->out.rest = q->out.rows[q->out.count - 1].id;
 	return rc;
 }

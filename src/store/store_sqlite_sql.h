@@ -441,7 +441,9 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				 "= ?2",
 						SQ_BOTH},
 
-		[SQ_LIST_ANY] = {"SELECT key FROM delivery " LIST_WHERE "AND (?7 >> state) & 1" LIST_ORDER,
+		[SQ_LIST_ALONG] = {"SELECT key, (?7 >> state) & 1 AND id < ?4 AND created_ms BETWEEN ?5 AND "
+				   "?6 FROM delivery WHERE webhook = ?1 AND key BETWEEN ?2 AND ?3 "
+				   "ORDER BY key DESC",
 				SQ_READER},
 		[SQ_LIST_PENDING] = {"SELECT key FROM delivery INDEXED BY delivery_due " LIST_WHERE
 				     "AND state = 0" LIST_ORDER,

@@ -144,6 +144,87 @@ static void a_cursor_goes_through_all(void **state)
 	assert_int_equal(pages, 4);
 }
 
+#define SPARSE_CALLS 80
+#define SPARSE_MOST 40
+
+/* Two webhooks, of which few deliveries succeeded; five calls share each millisecond. */
+static void make_sparse(struct bed *b)
+{
+	make_webhook(b, 1, true);
+	make_webhook(b, 2, true);
+	for (unsigned i = 0; i < SPARSE_CALLS; i++) {
+		struct call_spec spec = {.call = i, .status = CALL_COMPLETED};
+		struct store_request r, a;
+
+		ask_put(b, &r, &spec);
+		assert_int_equal(serve(b, &r), 0);
+		assert_int_equal(r.u.call_put.out.delivery_count, 2);
+		for (unsigned k = 0; k < 2; k++) {
+			bool is_good = i % (k == 0 ? 29 : 7) == 0;
+
+			ask_attempt(b, &a, &r.u.call_put.out.deliveries[k], 2 * i + k,
+					is_good ? DELIVERY_DELIVERED : DELIVERY_FAILED);
+			assert_int_equal(serve_drop(b, &a), 0);
+		}
+		store_request_fini(&r);
+		if (i % 5 == 4)
+			ch_clock_virtual_advance(&b->clock, 1);
+	}
+}
+
+/* Follows `rest` to the end; returns how many pages there were. */
+static size_t walk_pages(const struct bed *b, size_t limit, size_t look_max, struct id ids[SPARSE_MOST],
+		size_t *ret_count)
+{
+	struct id before = {{0}};
+	size_t pages = 0, count = 0;
+	bool more = true;
+
+	while (more) {
+		struct store_request r;
+
+		ask_list(&r, limit);
+		r.u.delivery_list.in.states = 1u << DELIVERY_DELIVERED;
+		r.u.delivery_list.in.look_max = look_max;
+		r.u.delivery_list.in.has_before = pages > 0;
+		r.u.delivery_list.in.before = before;
+		assert_int_equal(serve(b, &r), 0);
+		for (size_t i = 0; i < r.u.delivery_list.out.count; i++) {
+			assert_true(count < SPARSE_MOST);
+			ids[count++] = r.u.delivery_list.out.rows[i].id;
+		}
+		more = r.u.delivery_list.out.more;
+		if (more && pages > 0)
+			assert_true(id_compare(&r.u.delivery_list.out.rest, &before) < 0);
+		before = r.u.delivery_list.out.rest;
+		pages++;
+		store_request_fini(&r);
+	}
+	*ret_count = count;
+	return pages;
+}
+
+static void a_page_ends_early_rather_than_look_for_ever(void **state)
+{
+	struct bed *b = *state;
+	struct id all[SPARSE_MOST], some[SPARSE_MOST];
+	size_t all_count = 0, count = 0;
+
+	make_sparse(b);
+	assert_int_equal(walk_pages(b, 100, 0, all, &all_count), 1);
+	assert_int_equal(all_count, 3 + 12);
+	for (size_t limit = 1; limit <= 8; limit++) {
+		for (size_t look_max = 1; look_max <= 64; look_max *= 2) {
+			size_t pages = walk_pages(b, limit, look_max, some, &count);
+
+			assert_int_equal(count, all_count);
+			assert_memory_equal(some, all, count * sizeof(all[0]));
+			assert_true(pages > 1 && pages <= 2 * SPARSE_CALLS + 1);
+		}
+	}
+	assert_true(walk_pages(b, 100, 40, some, &count) > 2);
+}
+
 static void others_see_nothing(void **state)
 {
 	struct bed *b = *state;
@@ -280,6 +361,8 @@ int contract_lists(void)
 					webhooks_are_listed_oldest_first, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(deliveries_are_filtered, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(a_cursor_goes_through_all, bed_setup, bed_teardown),
+			cmocka_unit_test_setup_teardown(
+					a_page_ends_early_rather_than_look_for_ever, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(others_see_nothing, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(lanes_say_what_waits, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(accounts_are_kept, bed_setup, bed_teardown),

@@ -6,6 +6,7 @@ import {
 	type Delivery,
 	type DeliveryPage,
 	get,
+	type Query,
 	type StreamEvent,
 	type WebhookList,
 } from "../api/client";
@@ -31,6 +32,7 @@ import { DeliveryBadge, nameOf } from "./states";
 const STATES = ["PENDING", "DELIVERING", "DELIVERED", "FAILED", "PARKED", "CANCELED"] as const;
 const PAGE = 50;
 const ROWS_MAX = 1000; // of a list that grows by itself
+const EMPTY_PAGES = 20; // so many in a row are passed over; then the reader decides
 const NEW_LIST_MS = 1000; // at most so often is the list asked for again
 const NAMES = ["webhookId", "state", "callId", "from", "to"] as const;
 
@@ -43,6 +45,14 @@ function filtersOf(query: URLSearchParams): Narrowed {
 function asQuery(f: Narrowed): Record<string, string> {
 	const moment = (text: string): string => (text ? new Date(text).toISOString() : "");
 	return { ...f, from: moment(f.from), to: moment(f.to) };
+}
+
+/** A page, or the first that has something: those of a state that few have can be empty though more follow. */
+async function getPage(query: Query, signal?: AbortSignal): Promise<DeliveryPage> {
+	let got = await get<DeliveryPage>("v1/deliveries", query, signal);
+	for (let i = 0; i < EMPTY_PAGES && got.content.length === 0 && got.next; i++)
+		got = await get<DeliveryPage>("v1/deliveries", { ...query, after: got.next }, signal);
+	return got;
 }
 
 /** Tells of attempts as they happen. The browser connects again by itself, and says where it was. */
@@ -172,7 +182,7 @@ function useDeliveries(filters: Narrowed) {
 		return shown;
 	};
 	const ask = (after: string | null, signal?: AbortSignal): Promise<DeliveryPage> =>
-		get<DeliveryPage>("v1/deliveries", { ...asQuery(filters), size: PAGE, after }, signal);
+		getPage({ ...asQuery(filters), size: PAGE, after }, signal);
 	const list = useLoad<Shown>(`deliveries ${key}`, async (signal) => {
 		const page = await ask(null, signal);
 		return keep(merged(latest.current?.of === key ? latest.current : undefined, page));
