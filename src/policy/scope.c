@@ -49,6 +49,7 @@ static const struct {
 		{PERMIT_ROTATE, "rotate"},
 		{PERMIT_REVEAL, "reveal"},
 		{PERMIT_ERASE, "erase"},
+		{PERMIT_KEYS, "keys"},
 };
 
 #define PERMIT_COUNT (sizeof(permits) / sizeof(permits[0]))

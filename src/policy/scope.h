@@ -28,7 +28,8 @@ enum permit {
 	PERMIT_ROTATE = 1 << 0,
 	PERMIT_REVEAL = 1 << 1,
 	PERMIT_ERASE = 1 << 2,
-	PERMIT_ALL = (1 << 3) - 1
+	PERMIT_KEYS = 1 << 3, /* the account's own API keys: whoever rotates one has a whole key */
+	PERMIT_ALL = (1 << 4) - 1
 };
 
 typedef uint8_t permit_set;
@@ -37,7 +38,7 @@ const char *scope_name(enum scope s); /* "calls:read"; s is one of the four, els
 int scope_parse(const char *text, size_t len, enum scope *ret) CH_MUST_USE;
 bool scope_allows(scope_set held, scope_set needed);
 
-const char *permit_name(enum permit p); /* "rotate"; p is one of the three, else a bug */
+const char *permit_name(enum permit p); /* "rotate"; p is one of the four, else a bug */
 int permit_parse(const char *text, size_t len, enum permit *ret) CH_MUST_USE;
 
 #endif

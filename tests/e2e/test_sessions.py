@@ -148,7 +148,7 @@ def test_a_session_is_a_cookie_that_scripts_cant_read(service):
     for part in ("HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"):
         assert part in cookie
     shown = answer.json()
-    assert shown["accountId"] == "default" and shown["permit"] == ["rotate", "reveal", "erase"]
+    assert shown["accountId"] == "default" and shown["permit"] == ["rotate", "reveal", "erase", "keys"]
     assert answer.headers["cache-control"] == "no-store"
     assert with_cookie(service, "GET", "/v1/account", cookie_of(answer)).status == 200
 
@@ -201,6 +201,29 @@ def test_a_portal_link_opens_one_session_with_less(service, receiver):
     for path in (f"/v1/webhooks/{webhook}/secret/reveal", f"/v1/webhooks/{webhook}/secret/rotate",
                  "/v1/account/keys/primary/rotate"):
         assert with_cookie(service, "POST", path, cookie, **OWN).status == 403, path
+    assert with_cookie(service, "DELETE", f"/v1/webhooks/{webhook}/secret", cookie, **OWN).status == 403
+    assert service.request("GET", f"/v1/webhooks/{webhook}").json()["secured"] is True
+
+
+def test_a_link_may_secure_a_webhook_and_not_undo_it(service, receiver):
+    """Dropping a secret and generating one is a rotation by another way."""
+    webhook, _ = service.webhook(receiver.url(), secret=False)
+    cookie = cookie_of(sign_in(service, key=None, link=link(service)))
+    secret = f"/v1/webhooks/{webhook}/secret"
+    assert with_cookie(service, "POST", secret, cookie, **OWN).status == 201
+    assert with_cookie(service, "POST", secret, cookie, **OWN).status == 409
+    assert with_cookie(service, "DELETE", secret, cookie, **OWN).status == 403
+    other = cookie_of(sign_in(service, key=None, link=link(service, permit=["rotate"])))
+    assert with_cookie(service, "POST", f"{secret}/rotate", other, **OWN).status == 201
+    assert with_cookie(service, "DELETE", secret, other, **OWN).status == 204
+
+
+def test_the_accounts_keys_are_for_links_that_name_them(service):
+    rotate = "/v1/account/keys/secondary/rotate"
+    cookie = cookie_of(sign_in(service, key=None, link=link(service, permit=["rotate", "reveal", "erase"])))
+    assert with_cookie(service, "POST", rotate, cookie, **OWN).status == 403
+    cookie = cookie_of(sign_in(service, key=None, link=link(service, permit=["keys"])))
+    assert with_cookie(service, "POST", rotate, cookie, **OWN).status == 200
 
 
 def test_a_portal_link_gives_what_was_asked_for(service, receiver):
@@ -276,7 +299,7 @@ def test_a_stranger_does_not_say_what_is_encrypted(make_service):
 
 
 def test_a_session_without_the_scope_changes_nothing_of_the_account(service):
-    opened = sign_in(service, key=None, link=link(service, scopes=["calls:read"], permit=["rotate"]))
+    opened = sign_in(service, key=None, link=link(service, scopes=["calls:read"], permit=["keys"]))
     cookie = cookie_of(opened)
     assert with_cookie(service, "GET", "/v1/account", cookie).status == 200
     patched = service.request("PATCH", "/v1/account", {"eventsUrl": "https://evil.example/"},

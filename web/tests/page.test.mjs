@@ -269,9 +269,13 @@ describe("signing in and out", () => {
 		await page.locator("nav .nav").waitFor();
 		assert.equal(page.url().includes("link="), false);
 		await visit(page, `#/webhooks/${made.id}`);
-		await page.getByRole("button", { name: "Disable security" }).waitFor();
+		await page.getByText("Every request is signed").waitFor();
+		assert.equal(await page.getByRole("button", { name: "Disable security" }).count(), 0);
 		assert.equal(await page.getByRole("button", { name: "Show the secret" }).count(), 0);
 		assert.equal(await page.getByText("Rotate the secret").count(), 0);
+		await visit(page, "#/keys");
+		await page.getByRole("heading", { name: "Primary key" }).waitFor();
+		assert.equal(await page.getByRole("button", { name: "Replace the key" }).count(), 0);
 		await close(page);
 		const other = await open(browser, service);
 		await other.goto(url);

@@ -4,7 +4,9 @@ import { type Account, get, type NewKey, post } from "../api/client";
 import { type Key, useText } from "../i18n";
 import { useAction, useLoad } from "../load";
 import * as format from "../format";
+import { isPermitted, may } from "../session";
 import { Await, Button, Card, Confirm, Head, Notice, SecretBox } from "../ui/parts";
+import { useSession } from "../who";
 
 type Slot = "primary" | "secondary";
 
@@ -21,6 +23,8 @@ function KeyCard({
 	const [made, setMade] = useState<NewKey>();
 	const [isAsking, setAsking] = useState(false);
 	const name = t(`keys.${slot}` satisfies Key);
+	const session = useSession();
+	const mayRotate = may(session, "integrations:write") && isPermitted(session, "keys");
 	const rotate = useAction(async () => {
 		setMade(await post<NewKey>(`v1/account/keys/${slot}/rotate`));
 		setAsking(false);
@@ -35,11 +39,13 @@ function KeyCard({
 					<SecretBox value={made.key} />
 				</Notice>
 			)}
-			<div>
-				<Button kind="danger" onClick={() => setAsking(true)}>
-					{t("keys.rotate")}
-				</Button>
-			</div>
+			{mayRotate && (
+				<div>
+					<Button kind="danger" onClick={() => setAsking(true)}>
+						{t("keys.rotate")}
+					</Button>
+				</div>
+			)}
 			{isAsking && (
 				<Confirm
 					title={`${t("keys.rotate")}: ${name}`}

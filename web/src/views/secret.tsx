@@ -226,13 +226,15 @@ export function SecretCard({ webhook, onChange }: Props) {
 					)}
 					<Failure error={reveal.error} />
 					{isPermitted(session, "rotate") && (
-						<Rotation webhook={webhook} onShown={onShown} onChange={onChange} />
+						<>
+							<Rotation webhook={webhook} onShown={onShown} onChange={onChange} />
+							<div>
+								<Button kind="danger" isCompact onClick={() => setAsking(true)}>
+									{t("secret.disable")}
+								</Button>
+							</div>
+						</>
 					)}
-					<div>
-						<Button kind="danger" isCompact onClick={() => setAsking(true)}>
-							{t("secret.disable")}
-						</Button>
-					</div>
 				</>
 			)}
 			{isAsking && (
