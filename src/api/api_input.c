@@ -2,6 +2,7 @@
 
 #include "api/api_core.h"
 #include "api/rules.h"
+#include "base/crypto.h"
 #include "model/json_load.h"
 
 bool api_path_id(struct api_request *r)
@@ -81,12 +82,28 @@ static bool fits_rules(struct api_request *r, json_t *json)
 	struct problems problems;
 
 	problems_init(&problems);
-	if (rules && rules->body)
-		rules_check_json(rules->body, json, &problems);
-	if (problems.count == 0 && !problems.truncated)
-		return true;
-	api_invalid(r, "the body is not valid", &problems);
-	return false;
+	int rc = rules && rules->body ? rules_check_json(rules->body, json, &problems) : 0;
+	if (rc == CH_ENOMEM)
+		api_out_of_memory(r);
+	else if (rc != 0)
+		api_invalid(r, "the body is not valid", &problems);
+	return rc == 0;
+}
+
+/* What was brought where secrets are expected is overwritten, as far as jansson lets us. It may be the wrong
+ * body, but the right secret. */
+static void drop_refused(json_t *json, bool is_secret)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(json, key, value)
+	{
+		const char *text = is_secret ? json_string_value(value) : NULL;
+		if (text)
+			ch_wipe((char *)(uintptr_t)text, json_string_length(value));
+	}
+	json_decref(json);
 }
 
 bool api_json_object(struct api_request *r, bool is_optional, json_t **ret)
@@ -115,8 +132,9 @@ bool api_json_object(struct api_request *r, bool is_optional, json_t **ret)
 		api_invalid(r, "the body is not a JSON object", &problems);
 		return false;
 	}
+	bool is_secret = r->is_secret; /* r is gone after a reply */
 	if (!fits_rules(r, json)) {
-		json_decref(json);
+		drop_refused(json, is_secret);
 		return false;
 	}
 	*ret = json;

@@ -193,6 +193,14 @@ static void check_params(const struct rules *rules, const struct query *q, struc
 	ch_buf_fini(&words);
 }
 
+/* Of two things that may be wrong: there are mistakes to name, or there was no memory for the first. */
+static int result_of(const struct problems *problems)
+{
+	if (problems->count > 0)
+		return CH_EINVAL;
+	return problems->truncated ? CH_ENOMEM : 0;
+}
+
 int rules_check_query(const struct rules *rules, const char *raw, struct problems *problems)
 {
 	const char *names[QUERY_PARAMS_MAX + 1] = {NULL};
@@ -207,7 +215,7 @@ int rules_check_query(const struct rules *rules, const char *raw, struct problem
 		return rc;
 	check_params(rules, &q, problems);
 	query_fini(&q);
-	return problems->count > 0 || problems->truncated ? CH_EINVAL : 0;
+	return result_of(problems);
 }
 
 /* ---- bodies ---- */
@@ -353,11 +361,12 @@ static void check_value(struct walk *w, const struct rule *rule, json_t *value)
 	ch_buf_fini(&words);
 }
 
-void rules_check_json(const struct rule *rule, json_t *value, struct problems *problems)
+int rules_check_json(const struct rule *rule, json_t *value, struct problems *problems)
 {
 	struct walk w = {.problems = problems};
 
 	ch_buf_init(&w.at, POINTER_MAX);
 	check_value(&w, rule, value);
 	ch_buf_fini(&w.at);
+	return result_of(problems);
 }

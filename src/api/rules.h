@@ -64,7 +64,7 @@ extern const size_t api_rules_count;
 const struct rules *rules_find(const char *method, const char *pattern);
 /* raw: without the ?. CH_EINVAL or CH_ENOMEM. */
 int rules_check_query(const struct rules *rules, const char *raw, struct problems *problems) CH_MUST_USE;
-/* Nothing added: it is as the document says. */
-void rules_check_json(const struct rule *rule, json_t *value, struct problems *problems);
+/* The same: CH_ENOMEM only when there is no mistake to name. */
+int rules_check_json(const struct rule *rule, json_t *value, struct problems *problems) CH_MUST_USE;
 
 #endif

@@ -6,6 +6,7 @@ int group_http_head(void);
 int group_http_scarce(void);
 int group_http_server(void);
 int group_http_slow(void);
+int group_rules(void);
 int group_parts(void);
 int group_calls(void);
 int group_import(void);

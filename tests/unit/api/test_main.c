@@ -7,6 +7,7 @@ int main(void)
 	failed += group_http_head();
 	failed += group_http_server();
 	failed += group_http_slow();
+	failed += group_rules();
 	failed += group_http_scarce();
 	failed += group_parts();
 	failed += group_calls();
