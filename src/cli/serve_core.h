@@ -50,6 +50,7 @@ struct service {
 	int64_t refused_since_ms; /* mono; 0: the store takes results, or something is in flight */
 	bool is_hurried;
 	pthread_t stopper;
+	int left_ms; /* of the grace, for the stopper; not written once it runs */
 	struct ch_msg stopped;
 };
 

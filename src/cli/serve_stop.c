@@ -23,9 +23,7 @@ static void *stop_workers(void *ctx)
 {
 	struct service *s = ctx;
 
-	int64_t left_ms = s->stop_until.ms - ch_clock_mono(&s->clock).ms;
-
-	workers_stop(&s->workers, left_ms > 0 ? (int)left_ms : 0);
+	workers_stop(&s->workers, s->left_ms);
 	ch_port_post(&s->port, &s->stopped);
 	return NULL;
 }
@@ -76,8 +74,11 @@ static void look_at_results(struct service *s)
 
 static void end_loops(struct service *s)
 {
+	int64_t left_ms = s->stop_until.ms - ch_clock_mono(&s->clock).ms;
+
 	s->is_ending = true;
 	CH_CRASH_POINT(stop_drained);
+	s->left_ms = left_ms > 0 ? (int)left_ms : 0;
 	s->stopped.run = on_workers_stopped;
 	s->has_stopper = pthread_create(&s->stopper, NULL, stop_workers, s) == 0;
 	if (!s->has_stopper)
