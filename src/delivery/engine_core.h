@@ -92,7 +92,7 @@ struct engine {
 	int results; /* on their way to the store, or refused */
 	int claims; /* under way */
 	int switch_offs; /* under way */
-	int tidyings; /* of rotations that ended, under way */
+	int tidyings; /* of rotations and suspensions that ended, under way */
 	struct ch_list trials; /* test calls under way (engine_test.c) */
 	int trial_count;
 	struct ch_list checks; /* of URLs, under way (engine_check.c) */
@@ -185,6 +185,9 @@ void engine_review_switch(struct engine *e, struct lane *l);
 
 /* Before anything is signed: a rotation whose time is over ends. */
 void engine_rotate(struct engine *e, struct lane *l);
+/* Tells the store of the lane's settings, in passing: should it come to nothing, it keeps what it has.
+ * ends_quiet: and that the receiver no longer asks to be left alone. */
+void engine_write_back(struct engine *e, const struct lane *l, bool ends_quiet);
 
 /* ---- engine_outage.c ---- */
 

@@ -20,7 +20,7 @@ static void on_tidied(struct store_request *r)
 	ch_free(t);
 }
 
-static void tidy(struct engine *e, const struct lane *l)
+void engine_write_back(struct engine *e, const struct lane *l, bool ends_quiet)
 {
 	struct tidying *t = ch_calloc(1, sizeof(*t));
 	if (!t)
@@ -30,6 +30,7 @@ static void tidy(struct engine *e, const struct lane *l)
 		ch_free(t);
 		return;
 	}
+	t->request.u.webhook_update.in.ends_quiet = ends_quiet;
 	t->engine = e;
 	e->tidyings++;
 	store_submit(e->conf.store, &t->request);
@@ -40,5 +41,5 @@ void engine_rotate(struct engine *e, struct lane *l)
 	if (!l->has_next_key || rotation_phase_of(&l->webhook, engine_wall_ms(e)) != ROTATION_ENDED)
 		return;
 	lane_end_rotation(l);
-	tidy(e, l);
+	engine_write_back(e, l, false);
 }

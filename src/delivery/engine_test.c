@@ -50,7 +50,10 @@ static void clear_past(struct engine *e, const struct trial *t)
 		return;
 	if (lane_state_of(l) == LANE_READY)
 		return; /* what its window has learnt stays */
+	bool was_quiet = l->suspended_until_mono_ms > engine_mono_ms(e);
 	engine_forget_past(e, l);
+	if (was_quiet)
+		engine_write_back(e, l, true);
 	engine_replan(e, l);
 }
 

@@ -145,11 +145,12 @@ struct store_webhook_create {
 /* STORE_WEBHOOK_UPDATE: replaces the settings. CH_ENOENT: gone. CH_ECONFLICT: the revision in the struct is
  * not the stored one (read again and merge again). On success in.webhook.revision has grown by one.
  * Another URL ends the receiver's wish to be left alone and the streak; so does switching on, for the
- * streak. */
+ * streak, and ends_quiet for the wish. */
 struct store_webhook_update {
 	struct {
 		struct webhook webhook; /* takes; revision: the one that was read */
 		bool release; /* enabled only: what is parked becomes PENDING, by the sweeps that follow */
+		bool ends_quiet; /* the receiver has shown that it may be called: its wish ends, too */
 	} in;
 };
 

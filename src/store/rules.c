@@ -286,8 +286,8 @@ bool rules_receiver_note(const struct store_attempt *a, struct rules_receiver *r
 	return true;
 }
 
-bool rules_receiver_update(
-		const struct webhook *old, const struct webhook *settings, struct rules_receiver *r)
+bool rules_receiver_update(const struct webhook *old, const struct webhook *settings, bool ends_quiet,
+		struct rules_receiver *r)
 {
 	bool is_another = strcmp(old->url, settings->url) != 0;
 	bool is_switched_on = !old->enabled && settings->enabled;
@@ -297,7 +297,7 @@ bool rules_receiver_update(
 		r->streak = (struct streak){0};
 		has_changed = true;
 	}
-	if (is_another && r->quiet_until_ms != 0) {
+	if ((is_another || ends_quiet) && r->quiet_until_ms != 0) {
 		r->quiet_until_ms = 0;
 		r->quiet_status = 0;
 		has_changed = true;

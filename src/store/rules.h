@@ -108,9 +108,9 @@ struct rules_receiver {
 
 /* A new attempt; false: nothing changed. The time of a failure is that of the attempt's start. */
 bool rules_receiver_note(const struct store_attempt *a, struct rules_receiver *r);
-/* The settings change; false: nothing changed. */
-bool rules_receiver_update(
-		const struct webhook *old, const struct webhook *settings, struct rules_receiver *r);
+/* The settings change; ends_quiet: or its wish to be left alone is over. False: nothing changed. */
+bool rules_receiver_update(const struct webhook *old, const struct webhook *settings, bool ends_quiet,
+		struct rules_receiver *r);
 /* After an attempt, new or not. w: NULL when the webhook was deleted. */
 bool rules_receiver_is_hopeless(
 		const struct store_attempt *a, const struct webhook *w, const struct rules_receiver *r);

@@ -229,7 +229,7 @@ static int webhook_update(struct store_memory *m, struct store_request *r)
 		return CH_ENOMEM;
 	settings->deleted = false;
 	receiver = w->receiver;
-	if (rules_receiver_update(w->settings, settings, &receiver) &&
+	if (rules_receiver_update(w->settings, settings, r->u.webhook_update.in.ends_quiet, &receiver) &&
 			memory_receiver_change(m, w, &receiver) != 0) {
 		webhook_destroy(&settings);
 		return CH_ENOMEM;

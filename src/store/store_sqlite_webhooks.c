@@ -130,16 +130,16 @@ static struct sq_hook *own_hook(struct store_sqlite *s, int64_t account, const s
 	return hook == NULL || hook->settings == NULL || hook->account != account ? NULL : hook;
 }
 
-static int update(struct store_sqlite *s, struct sq_hook *hook, struct webhook *settings, bool release,
-		struct ch_err *err)
+static int update(struct store_sqlite *s, struct sq_hook *hook, struct webhook *settings,
+		const struct store_webhook_update *u, struct ch_err *err)
 {
-	enum rules_task task = rules_task_after(hook->task, settings, release);
+	enum rules_task task = rules_task_after(hook->task, settings, u->in.release);
 	struct rules_receiver receiver = hook->receiver;
 	int rc = write_row(&s->conn, SQ_HOOK_UPDATE, hook->number, settings, task, err);
 
 	if (rc != 0)
 		return rc;
-	if (rules_receiver_update(hook->settings, settings, &receiver))
+	if (rules_receiver_update(hook->settings, settings, u->in.ends_quiet, &receiver))
 		sq_hook_set_receiver(&s->hooks, hook, &receiver);
 	sq_hook_replace(&s->hooks, hook, settings);
 	hook->task = task;
@@ -163,7 +163,7 @@ int sq_webhook_update(struct store_sqlite *s, struct store_request *r, struct ch
 	settings->created_ms = hook->created_ms;
 	settings->revision = in->revision + 1;
 	settings->deleted = false;
-	rc = update(s, hook, settings, r->u.webhook_update.in.release, err);
+	rc = update(s, hook, settings, &r->u.webhook_update, err);
 	if (rc != 0)
 		webhook_destroy(&settings);
 	return rc;

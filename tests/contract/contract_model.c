@@ -140,6 +140,7 @@ static void ask(const struct world *w, int at, const struct op *op, struct store
 		ask_update(b, r, op->webhook, op->enabled, op->revision);
 		r->u.webhook_update.in.webhook.statuses = op->statuses;
 		r->u.webhook_update.in.release = op->release;
+		r->u.webhook_update.in.ends_quiet = op->quiet_ms > 0;
 		if (op->has_other_url)
 			r->u.webhook_update.in.webhook.url[0] = 'H';
 		break;

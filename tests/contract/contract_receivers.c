@@ -229,10 +229,32 @@ static void another_url_ends_the_wish(void **state)
 	two_fini(&t);
 }
 
+/* A test call was taken: what was asked for is over, with the settings as they are. */
+static void who_shows_that_it_may_be_called_ends_the_wish(void **state)
+{
+	struct bed *b = *state;
+	struct two t = make_two(b);
+	struct store_request r;
+
+	be_quiet(b, &t, NOW_MS + 5000, 503);
+	ask_update(b, &r, 1, true, 1);
+	r.u.webhook_update.in.ends_quiet = true;
+	assert_int_equal(serve_drop(b, &r), 0);
+	assert_quiet(b, 0, 0);
+	be_quiet(b, &t, NOW_MS + 4000, 429);
+	assert_quiet(b, NOW_MS + 4000, 429);
+	ask_update(b, &r, 1, true, 2);
+	r.u.webhook_update.in.ends_quiet = true;
+	assert_int_equal(serve_drop(b, &r), 0);
+	assert_quiet(b, 0, 0);
+	two_fini(&t);
+}
+
 static void wishes_and_streaks_survive_a_restart(void **state)
 {
 	struct bed *b = *state;
 	struct two t = make_two(b);
+	struct store_request r;
 
 	be_quiet(b, &t, NOW_MS + 5000, 503);
 	for (int i = 0; i < STREAK_HOPELESS_ATTEMPTS - 2; i++)
@@ -241,6 +263,11 @@ static void wishes_and_streaks_survive_a_restart(void **state)
 	assert_quiet(b, NOW_MS + 5000, 503);
 	ch_clock_virtual_advance(&b->clock, STREAK_HOPELESS_MS);
 	assert_true(flop(b, &t, 1));
+	ask_update(b, &r, 1, true, 1);
+	r.u.webhook_update.in.ends_quiet = true;
+	assert_int_equal(serve_drop(b, &r), 0);
+	bed_restart(b);
+	assert_quiet(b, 0, 0);
 	two_fini(&t);
 }
 
@@ -338,6 +365,8 @@ int contract_receivers(void)
 			cmocka_unit_test_setup_teardown(another_url_begins_anew, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(the_latest_wish_is_kept, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(another_url_ends_the_wish, bed_setup, bed_teardown),
+			cmocka_unit_test_setup_teardown(who_shows_that_it_may_be_called_ends_the_wish,
+					bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(
 					what_is_taken_back_is_not_counted, bed_setup, bed_teardown),
 	};

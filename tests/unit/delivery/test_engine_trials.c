@@ -133,6 +133,31 @@ static void one_that_is_taken_while_off_ends_a_suspension(void **state)
 	forget(&a);
 }
 
+/* The store has the receiver's wish too, for the next start: it ends there as well. */
+static void a_suspension_that_one_ended_stays_ended_after_a_restart(void **state)
+{
+	struct rig *r = *state;
+	struct asked a;
+	rig_hook(r, 0);
+	rig_start(r);
+	r->replies[0].status = 429;
+	r->replies[0].retry_after_s = 3600;
+	rig_put(r, 0, 1);
+	rig_advance(r, 1000);
+	rig_stop(r);
+	rig_start(r);
+	assert_int_equal(rig_lane(r, 0).state, LANE_SUSPENDED);
+	r->replies[0] = (struct transport_sim_reply){
+			.outcome = ATTEMPT_ANSWERED, .status = 200, .retry_after_s = -1};
+	ask(r, &a, 0);
+	rig_advance(r, 100);
+	forget(&a);
+	assert_int_equal(rig_lane(r, 0).state, LANE_READY);
+	rig_stop(r);
+	rig_start(r);
+	assert_int_equal(rig_lane(r, 0).state, LANE_READY);
+}
+
 static void one_that_is_refused_ends_nothing(void **state)
 {
 	struct rig *r = *state;
@@ -264,6 +289,9 @@ int engine_trial_tests(void)
 					one_that_is_taken_ends_dead_and_the_backlog_goes, set_up, tear_down),
 			cmocka_unit_test_setup_teardown(
 					one_that_is_taken_while_off_ends_a_suspension, set_up, tear_down),
+			cmocka_unit_test_setup_teardown(
+					a_suspension_that_one_ended_stays_ended_after_a_restart, set_up,
+					tear_down),
 			cmocka_unit_test_setup_teardown(one_that_is_refused_ends_nothing, set_up, tear_down),
 			cmocka_unit_test_setup_teardown(one_to_another_url_ends_nothing, set_up, tear_down),
 			cmocka_unit_test_setup_teardown(the_webhook_may_go_meanwhile, set_up, tear_down),
