@@ -6,19 +6,8 @@
 #include "base/alloc.h"
 #include "base/crypto.h"
 
-#define DIGEST_PREFIX "sha-256=:"
-#define DIGEST_TEXT_LEN (sizeof(DIGEST_PREFIX) - 1 + 44 + 1)
-
 /* A canonical body can outgrow its input: what is absent comes with its default. */
 #define BODY_EXTRA_BYTES 512
-
-static void digest_format(const uint8_t sha256[CH_SHA256_BYTES], char out[DIGEST_TEXT_LEN + 1])
-{
-	size_t at = sizeof(DIGEST_PREFIX) - 1;
-	memcpy(out, DIGEST_PREFIX, at);
-	ch_base64(sha256, CH_SHA256_BYTES, out + at);
-	memcpy(out + DIGEST_TEXT_LEN - 1, ":", 2);
-}
 
 static void reply_call(struct api_request *r, int status, struct ch_bytes *body,
 		const uint8_t sha256[CH_SHA256_BYTES])

@@ -3,6 +3,7 @@
 #include "api/api_core.h"
 #include "api/cursor.h"
 #include "api/delivery_answer.h"
+#include "api/etag.h"
 #include "api/handlers.h"
 #include "api/moment.h"
 #include "base/alloc.h"
@@ -217,6 +218,14 @@ void deliveries_list(struct api_request *r)
 
 /* ---- one ---- */
 
+static void put_digest(struct json_out *o, const struct store_delivery_get *get)
+{
+	char digest[DIGEST_TEXT_LEN + 1];
+
+	digest_format(get->out.body_sha256, digest);
+	json_out_text(o, "contentDigest", get->out.has_digest ? digest : NULL);
+}
+
 static void reply_shown(struct worker_question *q)
 {
 	struct api_request *r = q->ctx;
@@ -228,6 +237,7 @@ static void reply_shown(struct worker_question *q)
 	ch_buf_init(&out, API_JSON_MAX);
 	json_out_open(&o, NULL, '{');
 	delivery_members(&o, &get->out.delivery, &live);
+	put_digest(&o, get);
 	json_out_open(&o, "attempts", '[');
 	for (size_t i = 0; i < get->out.attempt_count; i++)
 		delivery_attempt(&o, NULL, &get->out.attempts[i]);

@@ -77,6 +77,15 @@ int etag_parse(const char *header, bool takes_weak, struct etag_list *ret)
 	return 0;
 }
 
+void digest_format(const uint8_t sha256[CH_SHA256_BYTES], char out[DIGEST_TEXT_LEN + 1])
+{
+	static const char prefix[] = "sha-256=:";
+
+	memcpy(out, prefix, sizeof(prefix) - 1);
+	ch_base64(sha256, CH_SHA256_BYTES, out + sizeof(prefix) - 1);
+	memcpy(out + DIGEST_TEXT_LEN - 1, ":", 2);
+}
+
 bool etag_names(const char *header, const char *etag)
 {
 	return header && (strcmp(header, "*") == 0 || strstr(header, etag) != NULL);

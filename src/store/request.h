@@ -110,9 +110,10 @@ struct store_call_put {
 	} out;
 };
 
-/* STORE_CALL_ERASE: the bodies of all versions and what receivers answered to them are wiped; deliveries that
- * are PENDING or PARKED become CANCELED; one more version without a body, the tombstone, says so for ever.
- * The facts of deliveries and attempts stay. Erasing again changes nothing and is no error. CH_ENOENT. */
+/* STORE_CALL_ERASE: the bodies of all versions and what receivers answered to them are wiped, the digests of
+ * the bodies are kept; deliveries that are PENDING or PARKED become CANCELED; one more version without a
+ * body, the tombstone, says so for ever. The facts of deliveries and attempts stay. Erasing again changes
+ * nothing and is no error. CH_ENOENT. */
 struct store_canceled {
 	struct id webhook, delivery;
 };
@@ -266,8 +267,8 @@ struct store_webhook_list {
 	} out;
 };
 
-/* STORE_DELIVERY_GET: with its attempts, oldest first (the newest attempt_limit of them). CH_ENOENT.
- * CH_EGONE: with_body, and the call was erased. */
+/* STORE_DELIVERY_GET: with its attempts, oldest first (the newest attempt_limit of them), and the digest of
+ * its bytes, also when its call was erased. CH_ENOENT. CH_EGONE: with_body, and the call was erased. */
 struct store_delivery_get {
 	struct {
 		int64_t account;
@@ -279,6 +280,8 @@ struct store_delivery_get {
 		struct delivery delivery; /* body: NULL unless asked for */
 		struct attempt *attempts;
 		size_t attempt_count;
+		bool has_digest; /* not: the call was erased before digests were kept */
+		uint8_t body_sha256[CH_SHA256_BYTES];
 	} out;
 };
 

@@ -67,6 +67,7 @@ struct memory_delivery {
 	struct attempt *attempts; /* by id */
 	size_t attempt_count, attempt_cap;
 	uint64_t tried; /* the how manieth attempt of all the last one was; 0: none */
+	uint8_t erased_sha256[CH_SHA256_BYTES]; /* of the body that was erased */
 };
 
 struct memory_replay {

@@ -1,5 +1,6 @@
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/crypto.h"
 #include "store/store_memory.h"
 
 struct call_made {
@@ -106,6 +107,7 @@ bool memory_is_erased(const struct store_memory *m, const struct memory_delivery
 
 static void wipe(struct memory_delivery *d, struct ch_bytes *nothing)
 {
+	ch_sha256(d->row.body->data, d->row.body->len, d->erased_sha256);
 	ch_bytes_unref(&d->row.body);
 	d->row.body = ch_bytes_ref(nothing);
 	d->row.is_erased = true;

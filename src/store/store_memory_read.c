@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/crypto.h"
 #include "store/store_memory.h"
 
 static char *copy_text(const char *text, bool *failed)
@@ -123,6 +124,11 @@ static int delivery_get(const struct store_memory *m, struct store_request *r)
 		return ch_err_set(&r->err, CH_EGONE, "%s", rules_erased);
 	if (memory_delivery_copy(&d->row, get->in.with_body, &get->out.delivery) != 0)
 		return CH_ENOMEM;
+	if (d->row.is_erased)
+		memcpy(get->out.body_sha256, d->erased_sha256, CH_SHA256_BYTES);
+	else
+		ch_sha256(d->row.body->data, d->row.body->len, get->out.body_sha256);
+	get->out.has_digest = true;
 	if (d->attempt_count == 0)
 		return 0;
 	first = d->attempt_count > get->in.attempt_limit ? d->attempt_count - get->in.attempt_limit : 0;

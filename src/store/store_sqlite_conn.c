@@ -134,6 +134,29 @@ static char *as_path(const char *name)
 	return ch_buf_detach(&path);
 }
 
+static void sha256_of(sqlite3_context *ctx, int count, sqlite3_value **values)
+{
+	uint8_t digest[CH_SHA256_BYTES];
+	const void *data = sqlite3_value_blob(values[0]);
+
+	if (data == NULL) {
+		if (sqlite3_value_bytes(values[0]) > 0)
+			sqlite3_result_error_nomem(ctx);
+		return;
+	}
+	ch_sha256(data, (size_t)sqlite3_value_bytes(values[0]), digest);
+	sqlite3_result_blob(ctx, digest, sizeof(digest), SQLITE_TRANSIENT);
+}
+
+static int add_functions(struct sq_conn *c, struct ch_err *err)
+{
+	int rc = sqlite3_create_function_v2(c->db, "sha256", 1,
+			SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL, sha256_of, NULL, NULL,
+			NULL);
+
+	return rc == SQLITE_OK ? 0 : sq_fail(c, rc, "set up the database", err);
+}
+
 static const char writer_settings[] = "PRAGMA synchronous = FULL;"
 				      "PRAGMA wal_autocheckpoint = 0;"
 				      "PRAGMA journal_size_limit = 33554432;"
@@ -164,6 +187,9 @@ int sq_conn_open(const char *path, bool is_writer, struct sq_conn *ret, struct c
 				err);
 		if (rc == 0 && is_writer && sq_history_prepare(&c) != SQLITE_OK)
 			rc = sq_no_memory(err);
+	}
+	if (rc == 0 && is_writer) {
+		rc = add_functions(&c, err);
 	}
 	if (rc != 0) {
 		sq_conn_close(&c);

@@ -216,6 +216,30 @@ static int add_body(struct sq_conn *c, struct store_delivery_get *q, int64_t web
 	return 0;
 }
 
+static int read_digest(struct sq_conn *c, struct store_delivery_get *q, int64_t webhook, struct ch_err *err)
+{
+	sqlite3_stmt *st = c->stmts[SQ_DELIVERY_BYTES];
+	bool has_row = false;
+	int rc;
+
+	sq_bind_int(c, SQ_DELIVERY_BYTES, 1, webhook);
+	sq_bind_int(c, SQ_DELIVERY_BYTES, 2, sq_key_of(&q->in.id));
+	rc = sq_fetch(c, SQ_DELIVERY_BYTES, &has_row, doing_deliveries, err);
+	if (rc != 0 || !has_row)
+		return rc;
+	const void *body = sqlite3_column_blob(st, 0), *digest = sqlite3_column_blob(st, 1);
+	bool is_kept = digest != NULL && sqlite3_column_bytes(st, 1) == CH_SHA256_BYTES;
+	if (body != NULL)
+		ch_sha256(body, (size_t)sqlite3_column_bytes(st, 0), q->out.body_sha256);
+	else if (is_kept)
+		memcpy(q->out.body_sha256, digest, CH_SHA256_BYTES);
+	else if (sqlite3_errcode(c->db) == SQLITE_NOMEM)
+		rc = sq_no_memory(err);
+	q->out.has_digest = rc == 0 && (body != NULL || is_kept);
+	sq_reset(c, SQ_DELIVERY_BYTES);
+	return rc;
+}
+
 int sq_delivery_get(struct sq_conn *c, struct store_delivery_get *q, struct ch_err *err)
 {
 	int64_t webhook = 0, number = 0;
@@ -226,6 +250,8 @@ int sq_delivery_get(struct sq_conn *c, struct store_delivery_get *q, struct ch_e
 		rc = sq_delivery_row(c, webhook, sq_key_of(&q->in.id), false, &q->out.delivery, &number, err);
 	if (rc == 0 && q->in.with_body)
 		rc = add_body(c, q, webhook, err);
+	if (rc == 0)
+		rc = read_digest(c, q, webhook, err);
 	while (rc == 0 && number != 0 && q->out.attempt_count < q->in.attempt_limit)
 		rc = read_link(c, q, &cap, &number, err);
 	reverse(q->out.attempts, q->out.attempt_count);

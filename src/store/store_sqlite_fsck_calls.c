@@ -80,6 +80,17 @@ static void check_body(struct fsck *f, const struct version *v)
 	problems_fini(&problems);
 }
 
+/* Of what was erased before digests were kept there is none. */
+static void check_digest(struct fsck *f, const struct version *v)
+{
+	sqlite3_stmt *st = f->stmts[FSCK_VERSIONS];
+	bool is_digest = sqlite3_column_type(st, 12) == SQLITE_BLOB &&
+			 sqlite3_column_bytes(st, 12) == CH_SHA256_BYTES;
+
+	if (!fsck_is_null(f, FSCK_VERSIONS, 12) && (!is_erased(v) || !is_digest))
+		fsck_finding(f, v->where, "the digest of what was erased can't be");
+}
+
 static void check_row(struct fsck *f, const struct version *v)
 {
 	if (fsck_is_null(f, FSCK_VERSIONS, 10))
@@ -160,6 +171,7 @@ static int check_version(struct fsck *f)
 		return 0;
 	check_row(f, &v);
 	check_body(f, &v);
+	check_digest(f, &v);
 	rc = check_before(f, &v);
 	bool has_deliveries = v.has_span && !v.is_leaving;
 	if (rc == 0 && has_deliveries)

@@ -33,7 +33,7 @@ static const char *const fsck_sqls[FSCK_STMT_COUNT] = {
 				  "BY number",
 		[FSCK_VERSIONS] =
 				"SELECT v.seq, v.account, v.call_id, v.n, v.status, v.agent, v.accepted_ms, "
-				"v.first_delivery, v.last_delivery, v.body, a.number, a.state "
+				"v.first_delivery, v.last_delivery, v.body, a.number, a.state, v.digest "
 				"FROM call_version v LEFT JOIN account a ON a.number = v.account ORDER BY "
 				"v.seq",
 		[FSCK_VERSION_BEFORE] = "SELECT seq, status, body FROM call_version "

@@ -81,7 +81,7 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 		[SQ_ERASE_ANSWER] = {"UPDATE attempt SET answer = NULL, location = NULL "
 				     "WHERE number = ?1 AND delivery = ?2 RETURNING previous, id",
 				SQ_WRITER},
-		[SQ_ERASE_BODIES] = {"UPDATE call_version SET body = zeroblob(0) "
+		[SQ_ERASE_BODIES] = {"UPDATE call_version SET digest = sha256(body), body = zeroblob(0) "
 				     "WHERE account = ?1 AND call_id = ?2",
 				SQ_WRITER},
 
@@ -440,6 +440,10 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				 "CROSS JOIN call_version c ON c.seq = d.call WHERE d.webhook = ?1 AND d.key "
 				 "= ?2",
 						SQ_BOTH},
+
+		[SQ_DELIVERY_BYTES] = {"SELECT c.body, c.digest FROM delivery d CROSS JOIN call_version c "
+				       "ON c.seq = d.call WHERE d.webhook = ?1 AND d.key = ?2",
+				SQ_READER},
 
 		[SQ_LIST_ALONG] = {"SELECT key, (?7 >> state) & 1 AND id < ?4 AND created_ms BETWEEN ?5 AND "
 				   "?6 FROM delivery WHERE webhook = ?1 AND key BETWEEN ?2 AND ?3 "

@@ -121,6 +121,51 @@ static void a_delivery_shows_the_version_it_was_made_for(void **state)
 	delivery_fini(&second);
 }
 
+static void digest_of(const struct bed *b, const struct id *id, uint8_t ret[CH_SHA256_BYTES])
+{
+	struct store_request r;
+
+	store_request_init(&r, STORE_DELIVERY_GET, NULL, NULL);
+	r.u.delivery_get.in.account = ACCOUNT;
+	r.u.delivery_get.in.id = *id;
+	r.u.delivery_get.in.attempt_limit = 1;
+	assert_int_equal(serve(b, &r), 0);
+	assert_true(r.u.delivery_get.out.has_digest);
+	memcpy(ret, r.u.delivery_get.out.body_sha256, CH_SHA256_BYTES);
+	store_request_fini(&r);
+}
+
+/* Of each version its own: a delivery brought just one of them. */
+static void digests_stay(void **state)
+{
+	struct bed *b = *state;
+	struct call_spec spec = {.call = 1, .status = CALL_COMPLETED, .note = 1};
+	uint8_t wanted[2][CH_SHA256_BYTES], got[CH_SHA256_BYTES];
+	struct store_request r;
+	struct id ids[2];
+
+	make_webhook(b, 1, true);
+	for (int i = 0; i < 2; i++) {
+		ask_put(b, &r, &spec);
+		assert_int_equal(serve(b, &r), 0);
+		assert_int_equal(r.u.call_put.out.delivery_count, 1);
+		ids[i] = r.u.call_put.out.deliveries[0].id;
+		ch_sha256(r.u.call_put.out.body->data, r.u.call_put.out.body->len, wanted[i]);
+		store_request_fini(&r);
+		digest_of(b, &ids[i], got);
+		assert_memory_equal(got, wanted[i], sizeof(got));
+		spec.note++;
+		spec.notify = true;
+	}
+	assert_int_equal(erase(b, 1), 0);
+	if (flavour_is_durable(b->flavour))
+		bed_restart(b);
+	for (int i = 0; i < 2; i++) {
+		digest_of(b, &ids[i], got);
+		assert_memory_equal(got, wanted[i], sizeof(got));
+	}
+}
+
 static void an_erased_call_is_gone_and_its_facts_stay(void **state)
 {
 	struct bed *b = *state;
@@ -288,6 +333,7 @@ int contract_erase(void)
 	static const struct CMUnitTest tests[] = {
 			TEST(a_delivery_shows_the_version_it_was_made_for),
 			TEST(an_erased_call_is_gone_and_its_facts_stay),
+			TEST(digests_stay),
 			TEST(it_does_not_come_back),
 			TEST(what_was_to_be_sent_is_canceled),
 			TEST(an_attempt_under_way_is_kept_without_its_answer),

@@ -1,4 +1,6 @@
 """DELETE /v1/calls/{id}: what was said is gone, also from the disk; what was done stays."""
+import base64
+import hashlib
 import json
 import os
 import secrets
@@ -50,6 +52,26 @@ def test_nothing_of_an_erased_call_is_left_on_the_disk(service, receiver):
     assert checked.returncode == 0, checked.stdout
     service.start()
     assert service.request("GET", f"/v1/calls/{call['id']}").status == 410
+
+
+def test_the_digest_of_what_was_sent_stays(service, receiver):
+    service.webhook(receiver.url())
+    call = some_call(summary="said")
+    service.put(call)
+    sent = receiver.next().body
+    wanted = "sha-256=:" + base64.b64encode(hashlib.sha256(sent).digest()).decode() + ":"
+    assert service.request("GET", f"/v1/calls/{call['id']}").headers["content-digest"] == wanted
+    which = service.wait_delivery(call["id"], "DELIVERED")["id"]
+    assert service.request("GET", f"/v1/deliveries/{which}").json()["contentDigest"] == wanted
+    service.put({**call, "summary": "corrected"})
+    assert service.request("GET", f"/v1/deliveries/{which}").json()["contentDigest"] == wanted
+    assert erase(service, call) == 204
+    assert service.request("GET", f"/v1/deliveries/{which}").json()["contentDigest"] == wanted
+    service.stop()
+    checked = fsck(service)
+    assert checked.returncode == 0, checked.stdout
+    service.start()
+    assert service.request("GET", f"/v1/deliveries/{which}").json()["contentDigest"] == wanted
 
 
 def test_an_erased_call_does_not_come_back(service, receiver):
