@@ -30,6 +30,8 @@ int cli_verify(int argc, char **argv);
 int cli_listen(int argc, char **argv);
 int cli_fsck(int argc, char **argv);
 int cli_qshape(int argc, char **argv);
+int cli_backup(int argc, char **argv);
+int cli_restore(int argc, char **argv);
 int cli_account(int argc, char **argv);
 int cli_version(int argc, char **argv);
 

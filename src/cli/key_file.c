@@ -53,7 +53,7 @@ static int sync_folder(const char *path)
 
 /* Under another name first: a crash half-way must leave no file that looks like a key and is none, and the
  * first secret must not be encrypted with a key that a power cut can take back. */
-static int make(const char *path, const uint8_t key[CH_SEAL_KEY_BYTES], struct ch_err *err)
+int key_file_write(const char *path, const uint8_t key[CH_SEAL_KEY_BYTES], struct ch_err *err)
 {
 	char temporary[PATH_BYTES];
 
@@ -107,5 +107,5 @@ int key_file_load(const char *path, bool may_make, const struct ch_rand *rand, u
 				"encrypted with it",
 				path);
 	ch_rand_fill(rand, ret, CH_SEAL_KEY_BYTES);
-	return path ? make(path, ret, err) : 0;
+	return path ? key_file_write(path, ret, err) : 0;
 }

@@ -16,5 +16,7 @@
 /* path NULL: a new key and no file. CH_ENOENT: it is not there and may not be made. */
 int key_file_load(const char *path, bool may_make, const struct ch_rand *rand, uint8_t ret[CH_SEAL_KEY_BYTES],
 		struct ch_err *err) CH_MUST_USE;
+/* Whatever had the name before is gone. CH_EIO. */
+int key_file_write(const char *path, const uint8_t key[CH_SEAL_KEY_BYTES], struct ch_err *err) CH_MUST_USE;
 
 #endif

@@ -13,6 +13,8 @@ static const struct cli_command commands[] = {
 		{"qshape", "show what waits for each endpoint, by age", cli_qshape},
 		{"account", "list, create and delete a server's accounts, rotate their keys", cli_account},
 		{"fsck", "prove from a store that nothing in it was lost", cli_fsck},
+		{"backup", "copy a store to a file, also beside a server", cli_backup},
+		{"restore", "put a backup in the place of a store", cli_restore},
 		{"version", "print the version and those of the libraries", cli_version},
 };
 

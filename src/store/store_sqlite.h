@@ -285,6 +285,9 @@ int sq_body(struct sq_conn *c, enum sq_stmt which, int at, struct ch_bytes **ret
 
 /* store_sqlite_file.c */
 int sq_lock(const char *path, int *ret_fd, struct ch_err *err) CH_MUST_USE;
+int sq_sync_directory(const char *path) CH_MUST_USE; /* of this file; -1: errno */
+/* A database of callhook, and none that a newer one wrote; an older one is well. */
+int sq_version_check(struct sq_conn *c, const char *path, struct ch_err *err) CH_MUST_USE;
 int sq_file_make(const char *path, struct ch_err *err) CH_MUST_USE;
 int sq_migrate(struct sq_conn *c, const char *path, struct ch_err *err) CH_MUST_USE;
 

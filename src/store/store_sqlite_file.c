@@ -67,7 +67,7 @@ int sq_lock(const char *path, int *ret_fd, struct ch_err *err)
 }
 
 /* So that the name of a new database outlives a crash of the machine as its content does. */
-static int sync_directory(const char *path)
+int sq_sync_directory(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *name = slash == NULL ? ch_strdup(".") : ch_memdup0(path, (size_t)(slash - path) + 1);
@@ -101,7 +101,7 @@ int sq_file_make(const char *path, struct ch_err *err)
 		return ch_err_set(err, CH_EIO, "can't open the database %s: it is not a file", path);
 	}
 	if (rc == 0 && st.st_size == 0)
-		rc = sync_directory(path);
+		rc = sq_sync_directory(path);
 	if (rc != 0)
 		rc = fail_open(path, errno, err);
 	close(fd);
@@ -167,19 +167,38 @@ static int migrate_step(struct sq_conn *c, int64_t version, struct ch_err *err)
 	return rc;
 }
 
-int sq_migrate(struct sq_conn *c, const char *path, struct ch_err *err)
+static int refuse_newer(const char *path, int64_t version, struct ch_err *err)
 {
-	int64_t version = 0, latest = (int64_t)store_sql_count;
-	int rc = read_version(c, path, &version, err);
+	int64_t latest = (int64_t)store_sql_count;
 
-	if (rc != 0)
-		return rc;
 	if (version > latest)
 		return ch_err_set(err, CH_EVERSION,
 				"the database %s was written by a newer callhook: it has version %lld, this "
 				"one knows "
 				"up to %lld",
 				path, (long long)version, (long long)latest);
+	return 0;
+}
+
+int sq_version_check(struct sq_conn *c, const char *path, struct ch_err *err)
+{
+	int64_t version = 0;
+	int rc = read_version(c, path, &version, err);
+
+	if (rc == 0 && version == 0)
+		return ch_err_set(err, CH_EIO, "%s is no database of callhook", path);
+	return rc == 0 ? refuse_newer(path, version, err) : rc;
+}
+
+int sq_migrate(struct sq_conn *c, const char *path, struct ch_err *err)
+{
+	int64_t version = 0, latest = (int64_t)store_sql_count;
+	int rc = read_version(c, path, &version, err);
+
+	if (rc == 0)
+		rc = refuse_newer(path, version, err);
+	if (rc != 0)
+		return rc;
 	rc = sq_exec_text(c, "PRAGMA journal_mode = WAL", "set up the database", err);
 	for (; rc == 0 && version < latest; version++)
 		rc = migrate_step(c, version, err);
