@@ -189,6 +189,8 @@ int store_writer_keep(struct store_writer *w, const struct store_retention *rete
 	if (r == NULL)
 		return ch_err_set(err, CH_ENOMEM, "out of memory");
 	w->retention = *retention;
+	w->kept_since_wall = ch_clock_wall(&w->clock);
+	w->kept_since_mono = ch_clock_mono(&w->clock);
 	store_request_init(r, STORE_RETENTION_STEP, NULL, NULL);
 	r->u.retention_step.in.limit = WRITER_RETENTION_ROWS;
 	r->u.retention_step.in.at_mono_ms = ch_clock_mono(&w->clock).ms + WRITER_RETRY_MS;
@@ -227,6 +229,17 @@ bool store_writer_has_work(const struct store_writer *w)
 	return !ch_list_is_empty(&w->sweeps) || store_writer_step_in_ms(w) == 0;
 }
 
+/* A wall clock that is set years ahead by mistake must not take everything with it: what it gained since the
+ * start on the clock that nobody sets does not count. */
+static int64_t retention_now_ms(const struct store_writer *w)
+{
+	int64_t passed_ms = ch_clock_mono(&w->clock).ms - w->kept_since_mono.ms;
+	int64_t latest_ms = w->kept_since_wall.ms + passed_ms + WRITER_RETENTION_AHEAD_MS;
+	int64_t wall_ms = ch_clock_wall(&w->clock).ms;
+
+	return wall_ms < latest_ms ? wall_ms : latest_ms;
+}
+
 static int64_t before(int64_t now_ms, int64_t kept_ms)
 {
 	return kept_ms == 0 ? INT64_MIN : now_ms - kept_ms;
@@ -241,7 +254,7 @@ static struct store_request *next_retention(struct store_writer *w, int64_t now_
 		return NULL;
 	r = request_of(ch_list_pop_front(&w->retentions));
 	q = &r->u.retention_step;
-	q->in.now_ms = ch_clock_wall(&w->clock).ms;
+	q->in.now_ms = retention_now_ms(w);
 	q->in.calls_before_ms = before(q->in.now_ms, w->retention.calls_ms);
 	q->in.attempts_before_ms = before(q->in.now_ms, w->retention.attempts_ms);
 	return r;

@@ -30,6 +30,7 @@
 #define WRITER_RETENTION_EVERY_MS 600000 /* from the end of a round to the next */
 #define WRITER_RETENTION_BUSY 64
 #define WRITER_RETENTION_WAIT_MS 1000
+#define WRITER_RETENTION_AHEAD_MS 3600000 /* what the wall clock may gain on the other */
 
 struct store_writer {
 	struct store *store;
@@ -41,6 +42,8 @@ struct store_writer {
 	struct ch_list replays; /* the next step of each that is RUNNING */
 	struct ch_list retentions; /* the next step of retention; at most one */
 	struct store_retention retention;
+	struct ch_wall kept_since_wall; /* when retention was told, by either clock */
+	struct ch_mono kept_since_mono;
 	bool must_look; /* the store has to be asked for sweeps */
 	int64_t look_at_mono_ms;
 };

@@ -183,6 +183,26 @@ static void damage_in_one_walk_leaves_the_others(void **state)
 	assert_false(has_call(b, 1));
 }
 
+static void a_clock_that_jumps_ahead_removes_nothing(void **state)
+{
+	struct keeping_bed *b = *state;
+
+	put_calls(b, 1, 1);
+	start(b, DAY_MS);
+	b->bed.clock.wall.ms += 365 * DAY_MS;
+	pass(b, WRITER_RETRY_MS);
+	step_all(b);
+	pauses(b, 10);
+	assert_true(has_call(b, 1));
+	/* Its day passes by the other clock too. */
+	for (int i = 0; i < 26; i++) {
+		pass(b, DAY_MS / 24);
+		step_all(b);
+		pauses(b, 10);
+	}
+	assert_false(has_call(b, 1));
+}
+
 static void what_is_kept_for_ever_costs_nothing(void **state)
 {
 	struct keeping_bed *b = *state;
@@ -217,6 +237,7 @@ int test_client_retention(void)
 			TEST(a_round_follows_a_round),
 			TEST(a_step_that_fails_is_tried_again_later),
 			TEST(damage_in_one_walk_leaves_the_others),
+			TEST(a_clock_that_jumps_ahead_removes_nothing),
 			TEST(what_is_kept_for_ever_costs_nothing),
 			TEST(without_memory_it_is_said),
 	};
