@@ -62,7 +62,6 @@ void accounts_unref(const struct account **a)
 	if (!e || atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	ch_wipe(e->now.key_sha256, sizeof(e->now.key_sha256));
-	account_fini(&e->now);
 	ch_free(e);
 }
 
@@ -181,9 +180,11 @@ int accounts_copy(struct accounts_registry *r, const struct account *a, struct a
 	const struct entry *e = entry_of(a);
 
 	pthread_mutex_lock(&r->lock);
-	int rc = e->is_in ? account_copy(&e->now, ret) : CH_ENOENT;
+	bool is_in = e->is_in;
+	if (is_in)
+		*ret = e->now;
 	pthread_mutex_unlock(&r->lock);
-	return rc;
+	return is_in ? 0 : CH_ENOENT;
 }
 
 /* ---- changing ---- */
@@ -192,10 +193,9 @@ int accounts_prepare(const struct account *a, const struct account **ret)
 {
 	struct entry *e = ch_calloc(1, sizeof(*e));
 
-	if (!e || account_copy(a, &e->now) != 0) {
-		ch_free(e);
+	if (!e)
 		return CH_ENOMEM;
-	}
+	e->now = *a;
 	atomic_init(&e->refs, 1);
 	e->shown.created_ms = a->created_ms;
 	memcpy(e->shown.id, a->id, sizeof(a->id));
@@ -271,17 +271,6 @@ void accounts_set_key(struct accounts_registry *r, const struct account *a, int 
 		(void)put_in(r, e, slot);
 	}
 	pthread_mutex_unlock(&r->lock);
-}
-
-void accounts_set_events_url(struct accounts_registry *r, const struct account *a, char *url)
-{
-	struct entry *e = entry_of(a);
-
-	pthread_mutex_lock(&r->lock);
-	char *old = e->now.events_url;
-	e->now.events_url = url;
-	pthread_mutex_unlock(&r->lock);
-	ch_free(old);
 }
 
 void accounts_remove(struct accounts_registry *r, const struct account *a)

@@ -38,7 +38,7 @@ const struct account *accounts_by_digest(
 /* NULL as soon as the key is rotated or the account deleted. */
 const struct account *accounts_by_kid(
 		struct accounts_registry *r, const uint8_t kid[ACCOUNTS_KID_BYTES], int *ret_slot);
-/* All of it as it is now; account_fini. CH_ENOENT: removed meanwhile. CH_ENOMEM. */
+/* All of it as it is now. CH_ENOENT: removed meanwhile. */
 int accounts_copy(struct accounts_registry *r, const struct account *a, struct account *ret) CH_MUST_USE;
 
 const struct account *accounts_ref(const struct account *a); /* one more reference to what a look-up gave */
@@ -55,8 +55,6 @@ int accounts_add(struct accounts_registry *r, const struct account *prepared, in
 /* These do nothing to one that was removed. */
 void accounts_set_key(struct accounts_registry *r, const struct account *a, int slot,
 		const uint8_t digest[CH_SHA256_BYTES], int64_t now_ms);
-/* Takes url, which may be NULL. */
-void accounts_set_events_url(struct accounts_registry *r, const struct account *a, char *url);
 void accounts_remove(struct accounts_registry *r, const struct account *a);
 
 #endif

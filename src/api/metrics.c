@@ -220,6 +220,11 @@ static void put_store(struct ch_buf *out, const struct store_stats *s)
 	one(out, "callhook_store_requests_total", "counter", "Writes in those transactions.", load(&s->rows));
 	one(out, "callhook_store_failures_total", "counter", "Transactions that failed as a whole.",
 			load(&s->failures));
+	one(out, "callhook_events_total", "counter", "Operational events put in line, for each receiver.",
+			load(&s->events));
+	one(out, "callhook_events_dropped_total", "counter",
+			"Operational events that found no room behind those that wait.",
+			load(&s->events_dropped));
 	one(out, "callhook_store_reads_total", "counter", "Reads.", load(&s->reads));
 	one(out, "callhook_retention_calls_total", "counter", "Calls removed for their age.",
 			load(&s->removed_calls));

@@ -35,41 +35,13 @@ bool secret_change_start(struct api_request *r, struct secret_change **ret)
 int secret_seal(struct api_request *r, const struct webhook *w, const struct ch_secret *secret, uint8_t **ret,
 		size_t *ret_len)
 {
-	const struct api_conf *conf = &r->api->conf;
-	uint8_t aad[24];
-	struct ch_buf sealed;
-
-	webhook_seal_aad(w, aad);
-	ch_buf_init(&sealed, CH_SEAL_EXTRA_BYTES + SIGN_SECRET_TEXT_MAX);
-	int rc = ch_seal(conf->seal_key, &conf->rand, aad, sizeof(aad), secret->text, secret->len, &sealed);
-	size_t len = sealed.len;
-	char *bytes = rc == 0 ? ch_buf_detach(&sealed) : NULL;
-	ch_buf_fini(&sealed);
-	if (!bytes)
-		return CH_ENOMEM;
-	*ret = (uint8_t *)bytes;
-	*ret_len = len;
-	return 0;
+	return webhook_seal(w, r->api->conf.seal_key, &r->api->conf.rand, secret, ret, ret_len);
 }
 
 int secret_open(struct api_request *r, const struct webhook *w, const uint8_t *sealed, size_t len,
 		struct ch_secret *ret)
 {
-	uint8_t aad[24];
-	struct ch_buf plain;
-
-	webhook_seal_aad(w, aad);
-	ch_buf_init(&plain, len + 1);
-	/* Room for all of it at once: growing would leave a piece of the secret behind. */
-	int rc = ch_buf_reserve(&plain, len)
-				 ? ch_unseal(r->api->conf.seal_key, aad, sizeof(aad), sealed, len, &plain)
-				 : CH_ENOMEM;
-	if (rc == 0)
-		rc = ch_secret_set(ret, plain.data, plain.len);
-	if (plain.data)
-		ch_wipe(plain.data, plain.cap);
-	ch_buf_fini(&plain);
-	return rc;
+	return webhook_unseal(w, r->api->conf.seal_key, sealed, len, ret);
 }
 
 void secret_open_failed(struct api_request *r, int code)

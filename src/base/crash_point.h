@@ -58,6 +58,8 @@
 	/* a replay, in steps */ \
 	X(replay_inside) \
 	X(replay_between) \
+	/* an event, in the write that is its cause */ \
+	X(event_inside) \
 	/* an import and a secret on their way to the client */ \
 	X(import_slice) \
 	X(secret_sealed) \

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/crash_point.h"
 #include "cli/key_file.h"
+#include "model/ops_event.h"
 
 /* The asker waits for the port to have run something, and the answer is all that can come. */
 static void answered(struct store_request *r)
@@ -129,8 +130,6 @@ int boot_accounts(struct store_client *store, struct ch_port *port, struct ch_cl
 
 void boot_accounts_fini(struct boot_accounts *a)
 {
-	for (size_t i = 0; i < a->count; i++)
-		account_fini(&a->accounts[i]);
 	ch_free(a->accounts);
 	*a = (struct boot_accounts){0};
 }
@@ -193,4 +192,89 @@ int boot_key(struct store_client *store, struct ch_port *port, const struct ch_r
 			rc = check_secret(&r.u.lanes.out.rows[i].webhook, ret, err);
 	store_request_fini(&r);
 	return rc;
+}
+
+/* ---- events ---- */
+
+static int ask_create(struct store_request *r, struct ch_port *port, struct ch_clock clock,
+		const struct ch_rand *rand, const struct boot_events *wanted)
+{
+	struct webhook *w = &r->u.webhook_create.in.webhook;
+	struct id_gen ids;
+
+	id_gen_init(&ids, clock, *rand);
+	struct id id = id_gen_next(&ids);
+	store_request_init(r, STORE_WEBHOOK_CREATE, port, answered);
+	r->u.webhook_create.in.max_webhooks = 1;
+	int rc = ops_event_webhook_init(w, EVENT_OPERATOR, &id, ch_clock_wall(&clock).ms, wanted->url);
+	return rc == 0 ? webhook_seal(w, wanted->seal_key, rand, wanted->secret, &w->secret_sealed,
+					 &w->secret_sealed_len)
+		       : rc;
+}
+
+/* CH_EEXIST: it is as wanted already. */
+static int ask_update(struct store_request *r, struct ch_port *port, const struct ch_rand *rand,
+		const struct webhook *now, const struct boot_events *wanted)
+{
+	struct webhook *w = &r->u.webhook_update.in.webhook;
+	struct ch_secret secret = {0};
+	int rc = webhook_unseal(now, wanted->seal_key, now->secret_sealed, now->secret_sealed_len, &secret);
+	bool is_same = rc == 0 && now->enabled && strcmp(now->url, wanted->url) == 0 &&
+		       ch_ct_equal(secret.text, secret.len, wanted->secret->text, wanted->secret->len);
+
+	ch_secret_fini(&secret);
+	store_request_init(r, STORE_WEBHOOK_UPDATE, port, answered);
+	if (rc != 0 || is_same)
+		return is_same ? CH_EEXIST : rc;
+	rc = webhook_copy(now, w);
+	if (rc != 0)
+		return rc;
+	webhook_drop_secrets(w);
+	ch_free(w->disabled_reason);
+	ch_free(w->url);
+	w->disabled_reason = NULL;
+	w->enabled = true;
+	w->url = ch_strdup(wanted->url);
+	r->u.webhook_update.in.release = true;
+	if (!w->url)
+		return CH_ENOMEM;
+	return webhook_seal(
+			w, wanted->seal_key, rand, wanted->secret, &w->secret_sealed, &w->secret_sealed_len);
+}
+
+static void ask_delete(struct store_request *r, struct ch_port *port, struct ch_clock clock,
+		const struct webhook *now)
+{
+	store_request_init(r, STORE_WEBHOOK_DELETE, port, answered);
+	r->u.webhook_delete.in.account = EVENT_OPERATOR;
+	r->u.webhook_delete.in.id = now->id;
+	r->u.webhook_delete.in.now_ms = ch_clock_wall(&clock).ms;
+}
+
+int boot_events(struct store_client *store, struct ch_port *port, struct ch_clock clock,
+		const struct ch_rand *rand, const struct boot_events *wanted, struct ch_err *err)
+{
+	struct store_request look, r;
+	int rc;
+
+	store_request_init(&look, STORE_WEBHOOK_LIST, port, answered);
+	look.u.webhook_list.in.account = EVENT_OPERATOR;
+	rc = boot_ask(store, port, &look, err);
+	const struct webhook *now = rc == 0 && look.u.webhook_list.out.count > 0
+						    ? &look.u.webhook_list.out.rows[0].webhook
+						    : NULL;
+	bool is_asked = rc == 0 && (now || wanted->url);
+	if (is_asked && !wanted->url)
+		ask_delete(&r, port, clock, now);
+	else if (is_asked)
+		rc = now ? ask_update(&r, port, rand, now, wanted)
+			 : ask_create(&r, port, clock, rand, wanted);
+	if (is_asked && rc == 0)
+		rc = boot_ask(store, port, &r, err);
+	else if (is_asked && rc != CH_EEXIST)
+		(void)ch_err_set(err, rc, "the webhook of events can't be made: %s", ch_err_name(rc));
+	if (is_asked)
+		store_request_fini(&r);
+	store_request_fini(&look);
+	return rc == CH_EEXIST ? 0 : rc;
 }

@@ -1,4 +1,4 @@
-/* cli/boot.h - what serve does before it serves: first account, encryption key.
+/* cli/boot.h - what serve does before it serves: first account, encryption key, events.
  *
  * Role:      steps that ask the store and wait, on the main thread, before any loop runs.
  * Errors:    words name the file or the option that is wrong.
@@ -37,5 +37,15 @@ int boot_spent(struct store_client *store, struct ch_port *port, struct store_sp
  * secret in the store must open with it: CH_ECRYPT otherwise. path NULL: a key for this run alone. */
 int boot_key(struct store_client *store, struct ch_port *port, const struct ch_rand *rand, const char *path,
 		uint8_t ret[CH_SEAL_KEY_BYTES], struct ch_err *err) CH_MUST_USE;
+
+/* Where the operator's events go: makes, changes or deletes the webhook that is theirs. One that its receiver
+ * had switched off is on again. */
+struct boot_events {
+	const char *url; /* normalised; NULL: nowhere */
+	const struct ch_secret *secret; /* not looked at without a URL */
+	const uint8_t *seal_key;
+};
+int boot_events(struct store_client *store, struct ch_port *port, struct ch_clock clock,
+		const struct ch_rand *rand, const struct boot_events *wanted, struct ch_err *err) CH_MUST_USE;
 
 #endif

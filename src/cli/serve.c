@@ -39,6 +39,7 @@ static int start_store(struct service *s, struct ch_err *err)
 			.result_wait_ms = 5,
 			.retention = s->conf.retention,
 			.watcher = {.committed = on_committed, .ctx = s}};
+	const struct boot_events events = {s->conf.events_url, &s->conf.events_secret, s->seal_key};
 	struct store *store = NULL;
 	s->watcher = workers_watcher(&s->workers);
 	commit_bell_init(&s->bell, &s->port);
@@ -54,6 +55,8 @@ static int start_store(struct service *s, struct ch_err *err)
 	if (rc == 0)
 		rc = boot_accounts(
 				s->store, &s->port, s->clock, &s->rand, s->conf.api_key, &s->accounts, err);
+	if (rc == 0)
+		rc = boot_events(s->store, &s->port, s->clock, &s->rand, &events, err);
 	if (rc == 0)
 		rc = boot_spent(s->store, &s->port, &s->spent, &s->spent_count, err);
 	return rc;
@@ -312,6 +315,7 @@ int cli_serve(int argc, char **argv)
 		return cli_fail(CLI_USAGE, "serve", "%s", err.text);
 	rc = serve_conf_read(&o, &s.conf, &err);
 	if (rc != 0) {
+		serve_conf_fini(&s.conf);
 		opts_fini(&o);
 		return cli_fail(CLI_USAGE, "serve", "%s", err.text);
 	}
@@ -330,6 +334,7 @@ int cli_serve(int argc, char **argv)
 		CH_LOG(&s.log, CH_LOG_INFO, "stopped", CH_S("store", s.conf.store_url));
 	curl_global_cleanup();
 	libevent_global_shutdown();
+	serve_conf_fini(&s.conf);
 	opts_fini(&o);
 	return rc == 0 ? CLI_DONE
 		       : cli_fail(rc == CH_EINVAL ? CLI_USAGE : CLI_FAILED, "serve", "%s", err.text);

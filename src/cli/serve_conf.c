@@ -5,8 +5,10 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/alloc.h"
 #include "cli/cli.h"
 #include "model/call_codec.h"
+#include "policy/sign.h"
 
 #define API_CONNECTIONS_MAX 4096
 
@@ -54,6 +56,13 @@ static const struct opt_spec specs[] = {
 		{.name = "operator-token",
 				.arg = "TEXT",
 				.help = "acts for any account, as Authorization: Bearer (32+ characters)"},
+		{.name = "events-url", .arg = "URL", .help = "operational events of all accounts go there"},
+		{.name = "events-secret-file",
+				.arg = "FILE",
+				.help = "a file whose first line is the secret that signs them"},
+		{.name = "events-secret",
+				.arg = "TEXT",
+				.help = "the secret itself (better: the file or CALLHOOK_EVENTS_SECRET)"},
 		{.name = "dev", .help = "for a laptop: webhooks may go to loopback addresses and plain http"},
 		{.name = "allow-http", .help = "webhook URLs may be plain http"},
 		{.name = "allow-network",
@@ -295,6 +304,42 @@ static int read_keys(const struct opts *o, struct serve_conf *c, struct ch_err *
 	return 0;
 }
 
+/* What is signed by nobody could come from anybody: without a secret no event goes out. */
+static int read_events(const struct opts *o, struct serve_conf *c, struct ch_err *err)
+{
+	const char *text = opts_get(o, "events-url");
+	struct ch_err words = {0};
+	struct url url;
+	int rc;
+
+	if (!text)
+		return 0;
+	rc = url_parse(text, strlen(text), &c->url_rules, &url, &words);
+	if (rc != 0)
+		return ch_err_set(err, rc, "%s: %s", opts_origin(o, "events-url", 0), words.text);
+	c->events_url = url.text;
+	url.text = NULL;
+	url_fini(&url);
+	rc = cli_text_or_file(o, "events-secret", "events-secret-file", &c->events_secret, err);
+	if (rc != 0)
+		return rc;
+	if (!c->events_secret.text)
+		return ch_err_set(err, CH_EINVAL,
+				"%s: events are signed; give their secret as --events-secret-file or "
+				"CALLHOOK_EVENTS_SECRET",
+				opts_origin(o, "events-url", 0));
+	if (sign_secret_check(c->events_secret.text, c->events_secret.len, &words) != 0)
+		return ch_err_set(err, CH_EINVAL, "the secret of events: %s", words.text);
+	return 0;
+}
+
+void serve_conf_fini(struct serve_conf *c)
+{
+	ch_free(c->events_url);
+	c->events_url = NULL;
+	ch_secret_fini(&c->events_secret);
+}
+
 static int read_trusted(const struct opts *o, struct serve_conf *c, struct ch_err *err)
 {
 	for (int i = 0; i < opts_count(o, "trusted-proxy"); i++) {
@@ -367,6 +412,8 @@ int serve_conf_read(const struct opts *o, struct serve_conf *ret, struct ch_err 
 		rc = read_keys(o, ret, err);
 	if (rc == 0)
 		rc = read_safety(o, ret, err);
+	if (rc == 0)
+		rc = read_events(o, ret, err);
 	if (rc == 0)
 		rc = read_sizes(o, ret, err);
 	if (rc == 0)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "api/request_limit.h"
+#include "base/crypto.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "cli/opts.h"
@@ -43,6 +44,8 @@ struct serve_conf {
 	const char *api_key; /* NULL: generated */
 	const char *operator_token;
 	char public_url[URL_MAX_BYTES + 2]; /* ends in /; "": what a request says */
+	char *events_url; /* the operator's, normalised; owned; NULL: none */
+	struct ch_secret events_secret; /* text NULL without a URL */
 	bool is_dev;
 	struct network networks[SERVE_NETWORKS_MAX];
 	struct url_rules url_rules; /* points to addresses below */
@@ -67,5 +70,6 @@ struct serve_conf {
 
 /* Also raises this process's limit of open files to its hard limit: max_in_flight depends on it. */
 int serve_conf_read(const struct opts *o, struct serve_conf *ret, struct ch_err *err) CH_MUST_USE;
+void serve_conf_fini(struct serve_conf *c); /* after a failure too */
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/err.h"
 
 #define KEY_PREFIX "chk_"
@@ -25,29 +24,6 @@ int account_id_check(const char *text, size_t len)
 	/* An id stands in a path, where these two mean another place. */
 	if (text[0] == '.' && (len == 1 || (len == 2 && text[1] == '.')))
 		return CH_EINVAL;
-	return 0;
-}
-
-void account_fini(struct account *a)
-{
-	ch_free(a->events_url);
-	ch_free(a->events_secret);
-	*a = (struct account){0};
-}
-
-int account_copy(const struct account *from, struct account *ret)
-{
-	struct account a = *from;
-
-	a.events_url = from->events_url ? ch_strdup(from->events_url) : NULL;
-	a.events_secret = from->events_secret ? (uint8_t *)ch_memdup0(
-								from->events_secret, from->events_secret_len)
-					      : NULL;
-	if ((from->events_url && !a.events_url) || (from->events_secret && !a.events_secret)) {
-		account_fini(&a);
-		return CH_ENOMEM;
-	}
-	*ret = a;
 	return 0;
 }
 

@@ -2,7 +2,7 @@
  *
  * Role:      the plain struct. Keys are kept as SHA-256 digests: they are random, 256 bits, so
  *            a slow hash would add nothing.
- * Ownership: a struct account owns what it points to; account_fini frees it.
+ * Ownership: a struct account points to nothing.
  */
 #ifndef CH_MODEL_ACCOUNT_H
 #define CH_MODEL_ACCOUNT_H
@@ -28,14 +28,8 @@ struct account {
 	int64_t created_ms;
 	int64_t key_rotated_ms[ACCOUNT_KEYS]; /* 0: the key is the first */
 	char name[ACCOUNT_NAME_MAX + 1]; /* UTF-8; "": none */
-	char *events_url; /* owned; where operational events go; NULL: nowhere */
-	uint8_t *events_secret; /* owned; sealed; NULL: not signed */
-	size_t events_secret_len;
 };
 
-void account_fini(struct account *a);
-/* A deep copy into uninitialised memory; ret is untouched on CH_ENOMEM. */
-int account_copy(const struct account *from, struct account *ret) CH_MUST_USE;
 bool account_key_is_set(const struct account *a, int key);
 /* A new API key: 256 random bits behind a prefix by which leaks are found. Wipe it. */
 void account_key_make(const struct ch_rand *rand, char out[ACCOUNT_KEY_TEXT_LEN + 1]);

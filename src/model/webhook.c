@@ -5,7 +5,6 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "base/crypto.h"
 #include "base/err.h"
 
 void webhook_init(struct webhook *w)
@@ -172,4 +171,42 @@ void webhook_seal_aad(const struct webhook *w, uint8_t out[24])
 	for (int i = 0; i < 8; i++)
 		out[i] = (uint8_t)(account >> (56 - 8 * i));
 	memcpy(out + 8, w->id.b, sizeof(w->id.b));
+}
+
+int webhook_seal(const struct webhook *w, const uint8_t key[CH_SEAL_KEY_BYTES], const struct ch_rand *rand,
+		const struct ch_secret *secret, uint8_t **ret, size_t *ret_len)
+{
+	uint8_t aad[24];
+	struct ch_buf sealed;
+
+	webhook_seal_aad(w, aad);
+	ch_buf_init(&sealed, CH_SEAL_EXTRA_BYTES + secret->len + 1);
+	int rc = ch_seal(key, rand, aad, sizeof(aad), secret->text, secret->len, &sealed);
+	size_t len = sealed.len;
+	char *bytes = rc == 0 ? ch_buf_detach(&sealed) : NULL;
+	ch_buf_fini(&sealed);
+	if (!bytes)
+		return CH_ENOMEM;
+	*ret = (uint8_t *)bytes;
+	*ret_len = len;
+	return 0;
+}
+
+int webhook_unseal(const struct webhook *w, const uint8_t key[CH_SEAL_KEY_BYTES], const uint8_t *sealed,
+		size_t len, struct ch_secret *ret)
+{
+	uint8_t aad[24];
+	struct ch_buf plain;
+
+	webhook_seal_aad(w, aad);
+	ch_buf_init(&plain, len + 1);
+	/* Room for all of it at once: growing would leave a piece of the secret behind. */
+	int rc = ch_buf_reserve(&plain, len) ? ch_unseal(key, aad, sizeof(aad), sealed, len, &plain)
+					     : CH_ENOMEM;
+	if (rc == 0)
+		rc = ch_secret_set(ret, plain.data, plain.len);
+	if (plain.data)
+		ch_wipe(plain.data, plain.cap);
+	ch_buf_fini(&plain);
+	return rc;
 }

@@ -17,6 +17,8 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/crypto.h"
+#include "base/rand.h"
 #include "model/call.h"
 #include "model/id.h"
 #include "model/problems.h"
@@ -98,6 +100,12 @@ void webhook_promote_secret(struct webhook *w);
 void webhook_drop_next_secret(struct webhook *w); /* wiped; there may be none */
 void webhook_drop_secrets(struct webhook *w); /* both; not secured any more */
 
+/* The secret, sealed for w; ret is the caller's. CH_ENOMEM. */
+int webhook_seal(const struct webhook *w, const uint8_t key[CH_SEAL_KEY_BYTES], const struct ch_rand *rand,
+		const struct ch_secret *secret, uint8_t **ret, size_t *ret_len) CH_MUST_USE;
+/* Opens what was sealed so; CH_ECRYPT when it is not with this key. */
+int webhook_unseal(const struct webhook *w, const uint8_t key[CH_SEAL_KEY_BYTES], const uint8_t *sealed,
+		size_t len, struct ch_secret *ret) CH_MUST_USE;
 /* What a sealed secret is bound to: "account/webhook-id" bytes. */
 void webhook_seal_aad(const struct webhook *w, uint8_t out[24]);
 

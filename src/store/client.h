@@ -44,6 +44,7 @@ struct store_stats {
 	/* By duration, up to store_commit_bounds_ms; the last: longer. The clock counts in ms. */
 	atomic_ullong commit_bucket[STORE_COMMIT_BUCKETS];
 	atomic_ullong rows; /* requests in those commits */
+	atomic_ullong events, events_dropped; /* made, and those that found no room; each receiver's counts */
 	atomic_ullong failures; /* commits that failed as a whole, those tried again in parts too */
 	atomic_llong queued; /* a gauge: waiting for the writer now */
 	atomic_ullong reads;

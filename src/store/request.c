@@ -24,6 +24,7 @@ static const char *const kind_names[STORE_KIND_COUNT] = {
 		[STORE_AUDIT_ADD] = "audit_add",
 		[STORE_SPEND] = "spend",
 		[STORE_RETENTION_STEP] = "retention_step",
+		[STORE_EVENT] = "event",
 		[STORE_CALL_GET] = "call_get",
 		[STORE_WEBHOOK_GET] = "webhook_get",
 		[STORE_WEBHOOK_LIST] = "webhook_list",
@@ -179,6 +180,7 @@ static void clear_read(struct store_request *r)
 
 void store_request_clear_out(struct store_request *r)
 {
+	ZERO(r->events);
 	if (store_accounts_clear_out(r))
 		return;
 	switch (r->kind) {
@@ -211,6 +213,7 @@ void store_request_clear_out(struct store_request *r)
 	case STORE_WEBHOOK_UPDATE:
 	case STORE_WEBHOOK_DELETE:
 	case STORE_REPLAY_CREATE:
+	case STORE_EVENT:
 		break;
 	default:
 		clear_read(r);
@@ -238,6 +241,10 @@ static void free_in(struct store_request *r)
 		attempt_fini(&r->u.attempt.in.attempt);
 		ch_free(r->u.attempt.in.next.reason);
 		ZERO(r->u.attempt.in);
+		break;
+	case STORE_EVENT:
+		ch_free(r->u.event.in.reason);
+		ZERO(r->u.event.in);
 		break;
 	case STORE_CLAIM:
 		ch_free(r->u.claim.in.skip);
@@ -284,6 +291,8 @@ int64_t store_request_account(const struct store_request *r)
 		return r->u.attempt.in.account;
 	case STORE_RESEND:
 		return r->u.resend.in.account;
+	case STORE_EVENT:
+		return r->u.event.in.account;
 	case STORE_ACCOUNT_UPDATE:
 		return r->u.account_update.in.number;
 	case STORE_ACCOUNT_DELETE:

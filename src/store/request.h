@@ -27,6 +27,7 @@
 #include "model/account.h"
 #include "model/call.h"
 #include "model/delivery.h"
+#include "model/ops_event.h"
 #include "model/webhook.h"
 #include "store/request_accounts.h"
 #include "store/request_history.h"
@@ -53,6 +54,7 @@ enum store_kind {
 	STORE_AUDIT_ADD,
 	STORE_SPEND,
 	STORE_RETENTION_STEP,
+	STORE_EVENT,
 	/* reads: all from here on */
 	STORE_CALL_GET,
 	STORE_WEBHOOK_GET,
@@ -146,10 +148,11 @@ struct store_webhook_create {
 /* STORE_WEBHOOK_UPDATE: replaces the settings. CH_ENOENT: gone. CH_ECONFLICT: the revision in the struct is
  * not the stored one (read again and merge again). On success in.webhook.revision has grown by one.
  * Another URL ends the receiver's wish to be left alone and the streak; so does switching on, for the
- * streak, and ends_quiet for the wish. */
+ * streak, and ends_quiet for the wish. Switching off with a reason is an event. */
 struct store_webhook_update {
 	struct {
 		struct webhook webhook; /* takes; revision: the one that was read */
+		int64_t now_ms; /* the event's */
 		bool release; /* enabled only: what is parked becomes PENDING, by the sweeps that follow */
 		bool ends_quiet; /* the receiver has shown that it may be called: its wish ends, too */
 	} in;
@@ -186,7 +189,8 @@ struct store_webhook_sweep {
  * again changes nothing and is no error. Of an erased call the answer is dropped. A delivery that was parked
  * or canceled meanwhile becomes DELIVERED if next.state is that, and keeps its state otherwise; so does one
  * that was resent meanwhile (its round is another). DELIVERED changes by a resend only, and one that was ever
- * delivered ends DELIVERED where it would have been FAILED. CH_ENOENT: no such delivery. */
+ * delivered ends DELIVERED where it would have been FAILED. Becoming FAILED is an event. CH_ENOENT: no such
+ * delivery. */
 struct store_attempt {
 	struct {
 		struct attempt attempt; /* takes */
@@ -226,6 +230,17 @@ struct store_resend {
 		struct delivery *news; /* the same with body, for the loop that sends it; the watcher takes
 					  it (and nulls it) before done is called */
 	} out;
+};
+
+/* STORE_EVENT: an event that no other write is the cause of, about a webhook. CH_ENOENT: it is gone. */
+struct store_event {
+	struct {
+		int64_t account;
+		struct id webhook_id;
+		enum ops_event_type type;
+		char *reason; /* takes */
+		int64_t now_ms;
+	} in;
 };
 
 /* STORE_CALL_GET: the latest version. CH_ENOENT. CH_EGONE: it was erased. */
@@ -376,7 +391,8 @@ struct store_probe {
 	} out;
 };
 
-/* STORE_LANES: every webhook that is not deleted, of all accounts, and whether anything is PENDING. */
+/* STORE_LANES: every webhook that is not deleted, of all accounts, receivers of events too, and whether
+ * anything is PENDING. */
 struct store_lane {
 	struct webhook webhook;
 	int64_t next_due_ms; /* least due time of its PENDING deliveries; -1: none */
@@ -405,7 +421,8 @@ struct store_sweeps {
 	} out;
 };
 
-/* STORE_LEDGER: summed over all webhooks, deleted ones too. account 0: over all accounts. */
+/* STORE_LEDGER: summed over all webhooks, deleted ones too. account 0: over all accounts but those of
+ * events. */
 struct store_ledger {
 	struct {
 		int64_t account;
@@ -416,6 +433,15 @@ struct store_ledger {
 	} out;
 };
 
+/* A write that is the cause of an event makes it in the same transaction: a delivery, for each receiver that
+ * there is, of a webhook of model/ops_event.h's accounts. While too many wait for a receiver, what comes is
+ * dropped, and counted in the next event that finds room. */
+struct store_events {
+	struct id webhooks[OPS_EVENT_TARGETS]; /* receivers that have one more to be sent, due now */
+	size_t count;
+	size_t made, dropped; /* of both receivers */
+};
+
 struct store_request {
 	struct ch_msg msg; /* the client's while submitted */
 	enum store_kind kind;
@@ -424,6 +450,7 @@ struct store_request {
 	struct ch_port *reply_to; /* where done runs; keeps */
 	void (*done)(struct store_request *r); /* may free r */
 	struct store_audit *audit; /* takes; of a write: written with it when it succeeds; NULL: none */
+	struct store_events events; /* out, of a write */
 	int64_t queued_mono_ms; /* the client's */
 	union {
 		struct store_call_put call_put;
@@ -443,6 +470,7 @@ struct store_request {
 		struct store_account_sweep account_sweep;
 		struct store_spend spend;
 		struct store_retention_step retention_step;
+		struct store_event event;
 		struct store_call_get call_get;
 		struct store_webhook_get webhook_get;
 		struct store_webhook_list webhook_list;

@@ -44,8 +44,6 @@ static void clear_audit_list(struct store_audit_list *q)
 
 static void clear_account_list(struct store_account_list *q)
 {
-	for (size_t i = 0; i < q->out.count; i++)
-		account_fini(&q->out.accounts[i]);
 	ch_free(q->out.accounts);
 	ZERO(q->out);
 }
@@ -86,12 +84,9 @@ bool store_accounts_free_in(struct store_request *r)
 {
 	switch (r->kind) {
 	case STORE_ACCOUNT_CREATE:
-		account_fini(&r->u.account_create.in.account);
 		ZERO(r->u.account_create.in);
 		return true;
 	case STORE_ACCOUNT_UPDATE:
-		ch_free(r->u.account_update.in.events_url);
-		ch_free(r->u.account_update.in.events_secret);
 		ZERO(r->u.account_update.in);
 		return true;
 	default:

@@ -51,7 +51,7 @@ struct store_audit_list {
 /* STORE_ACCOUNT_CREATE: CH_EEXIST when the id is taken, be it by one whose rows are still being removed. */
 struct store_account_create {
 	struct {
-		struct account account; /* takes; number is ignored */
+		struct account account; /* number is ignored */
 	} in;
 	struct {
 		int64_t number;
@@ -65,16 +65,13 @@ struct store_account_update {
 		int64_t now_ms; /* becomes the moment of a key's rotation */
 		bool has_key[ACCOUNT_KEYS];
 		uint8_t key_sha256[ACCOUNT_KEYS][CH_SHA256_BYTES];
-		bool has_events;
-		char *events_url; /* takes; NULL: none */
-		uint8_t *events_secret; /* takes; sealed; NULL: none */
-		size_t events_secret_len;
 	} in;
 };
 
-/* STORE_ACCOUNT_DELETE: unsets the keys and deletes the webhooks, all at once; the sweeps that follow cancel
- * their deliveries, and when these are done remove what is stored of the account (STORE_ACCOUNT_SWEEP). Until
- * then its id stays taken. Calls and webhooks that still come for it are CH_ENOENT. CH_ENOENT: gone. */
+/* STORE_ACCOUNT_DELETE: unsets the keys and deletes the webhooks, that of its events too, all at once; the
+ * sweeps that follow cancel their deliveries, and when these are done remove what is stored of the account
+ * (STORE_ACCOUNT_SWEEP). Until then its id stays taken. Calls and webhooks that still come for it are
+ * CH_ENOENT. CH_ENOENT: gone. */
 struct store_account_delete {
 	struct {
 		int64_t number;

@@ -50,8 +50,8 @@ struct store_replay_cancel {
 	} out;
 };
 
-/* STORE_REPLAY_STEP: goes on by at most `limit` rows, and keeps in the same transaction how far it came. The
- * client's alone. */
+/* STORE_REPLAY_STEP: goes on by at most `limit` rows, and keeps in the same transaction how far it came.
+ * Being DONE is an event. The client's alone. */
 struct store_replay_step {
 	struct {
 		struct id id;

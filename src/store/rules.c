@@ -313,6 +313,37 @@ bool rules_receiver_is_hopeless(
 	       streak_is_hopeless(&r->streak, a->in.attempt.started_ms);
 }
 
+/* events */
+
+bool rules_event_has_room(const struct ledger *counts)
+{
+	return counts->pending + counts->parked < RULES_EVENTS_WAITING_MAX;
+}
+
+/* A call that was COMPLETED is what the receiver, a webhook with the usual settings, is to be told of. */
+int rules_event_put(const struct ops_event *e, int64_t account, const struct id *id,
+		struct store_request *put, struct rules_put *ret)
+{
+	struct store_call_put *p = &put->u.call_put;
+	struct ch_buf body;
+
+	ch_buf_init(&body, OPS_EVENT_JSON_MAX);
+	int rc = ops_event_write(e, &body);
+	size_t len = body.len;
+	char *text = rc == 0 ? ch_buf_detach(&body) : NULL;
+	ch_buf_fini(&body);
+	if (text == NULL)
+		return CH_ENOMEM;
+	p->in.account = account;
+	p->in.facts.id = *id;
+	p->in.facts.status = CALL_COMPLETED;
+	p->in.body = text;
+	p->in.body_len = len;
+	p->in.now_ms = e->at_ms;
+	*ret = (struct rules_put){STORE_PUT_CREATED, 1, e->at_ms / 1000, true};
+	return 0;
+}
+
 /* sweeps */
 
 /* Switched on again before all rows were parked: the rest stay PENDING, as they would have become. */

@@ -104,6 +104,7 @@ struct rules_receiver {
 	struct streak streak;
 	int64_t quiet_until_ms; /* it asked not to be called before; 0: it did not */
 	int quiet_status;
+	int64_t dropped; /* events for it that found no room since the last that did */
 };
 
 /* A new attempt; false: nothing changed. The time of a failure is that of the attempt's start. */
@@ -136,6 +137,15 @@ struct rules_sweep {
 bool rules_sweep_decide(const struct webhook *w, enum rules_task task, struct rules_sweep *ret);
 /* A row that this sweep moves: state, tries, due_ms, finished_ms and reason are set. */
 void rules_sweep_apply(const struct rules_sweep *sweep, int64_t now_ms, struct rules_row *row);
+
+/* How many events may wait for a receiver: when all deliveries of a large customer fail, and nobody takes the
+ * news of it, the store does not fill up. */
+#define RULES_EVENTS_WAITING_MAX 10000
+bool rules_event_has_room(const struct ledger *counts);
+/* The event as a put of its own, for the webhooks of that account, and what it decides. put: initialised as
+ * STORE_CALL_PUT. CH_ENOMEM. */
+int rules_event_put(const struct ops_event *e, int64_t account, const struct id *id,
+		struct store_request *put, struct rules_put *ret) CH_MUST_USE;
 
 /* A delivery came to be in that state, or changed from one to another. */
 void rules_ledger_made(struct ledger *l, enum delivery_state s);

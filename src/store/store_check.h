@@ -34,7 +34,8 @@ struct store_check_sink {
 struct store_check_totals {
 	int64_t findings;
 	int64_t accounts, webhooks, versions, deliveries, attempts; /* rows looked at */
-	struct ledger ledger; /* of the rows of all accounts */
+	struct ledger ledger; /* of the rows of all accounts; events, which are looked at too, are not in it
+			       */
 };
 
 int store_sqlite_check(const char *path, const struct store_check_sink *sink, struct store_check_totals *ret,

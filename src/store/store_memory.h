@@ -1,8 +1,8 @@
 /* store/store_memory.h - the rows of the store in memory; for its own files only.
  *
  * Role:      store_memory.c opens and closes and runs transactions; _call.c, _webhook.c and _delivery.c
- *            change rows so that it can be taken back; _write.c, _accounts.c
- *            and _read.c serve the requests.
+ *            change rows so that it can be taken back; _write.c, _accounts.c,
+ *            _events.c and _read.c serve the requests.
  * Ownership: struct store_memory owns every row; rows own what they point to.
  * Threads:   one lock; the writer holds it for a whole transaction, a reader for one request.
  * Errors:    a function that fails (CH_ENOMEM) has changed nothing itself; what the transaction did
@@ -163,6 +163,9 @@ void memory_undo_push(struct store_memory *m, struct memory_undo *u,
 		void (*keep)(struct memory_undo *u));
 int memory_grow(void **items, size_t *cap, size_t len, size_t item_bytes) CH_MUST_USE; /* room for one more */
 
+/* A new version of a call (NULL: of a new one), with the deliveries that the decision calls for. */
+int memory_version_write(struct store_memory *m, struct store_call_put *put, const struct rules_put *decision,
+		struct memory_call *call) CH_MUST_USE;
 /* Within a transaction: the request, and whether a delivery's call is erased. */
 int memory_call_erase(struct store_memory *m, struct store_request *r) CH_MUST_USE;
 bool memory_is_erased(const struct store_memory *m, const struct memory_delivery *d);
@@ -186,6 +189,11 @@ int memory_account_purges(const struct store_memory *m, struct store_sweeps *q) 
 void memory_purge(struct store_memory *m);
 void memory_accounts_free(struct store_memory *m);
 int memory_webhook_close(struct store_memory *m, struct memory_webhook *w) CH_MUST_USE; /* deletes it */
+const char *memory_account_id(const struct store_memory *m, int64_t number); /* "": there is none */
+/* store_memory_events.c: within a transaction; something happened to w. */
+int memory_event(struct store_memory *m, struct store_request *r) CH_MUST_USE;
+int memory_event_make(struct store_memory *m, struct store_request *r, const struct memory_webhook *w,
+		struct ops_event *e) CH_MUST_USE;
 /* store_memory_feed.c: under the lock. */
 int memory_attempt_feed(const struct store_memory *m, struct store_request *r) CH_MUST_USE;
 

@@ -20,32 +20,25 @@ struct account_changed {
 
 static void account_made_back(struct store_memory *m, struct memory_undo *undo)
 {
-	account_fini(&m->accounts[--m->account_count].account);
+	m->account_count--;
 }
 
 static void account_changed_back(struct store_memory *m, struct memory_undo *undo)
 {
 	struct account_changed *u = CH_CONTAINER_OF(undo, struct account_changed, undo);
 
-	account_fini(&m->accounts[u->at].account);
 	m->accounts[u->at] = u->old;
-}
-
-static void account_changed_keep(struct memory_undo *undo)
-{
-	account_fini(&CH_CONTAINER_OF(undo, struct account_changed, undo)->old.account);
 }
 
 static int account_add(struct store_memory *m, const struct account *a)
 {
 	struct memory_undo *u = ch_calloc(1, sizeof(*u));
-	struct account copy;
+	struct account copy = *a;
 
 	if (u == NULL)
 		return CH_ENOMEM;
 	if (memory_grow((void **)&m->accounts, &m->account_cap, m->account_count, sizeof(*m->accounts)) !=
-					0 ||
-			account_copy(a, &copy) != 0) {
+			0) {
 		ch_free(u);
 		return CH_ENOMEM;
 	}
@@ -55,21 +48,17 @@ static int account_add(struct store_memory *m, const struct account *a)
 	return 0;
 }
 
-/* The account's own copy to be changed; NULL: no memory. */
+/* The account, to be changed; NULL: no memory. */
 static struct memory_account *account_to_change(struct store_memory *m, int64_t number)
 {
 	struct account_changed *u = ch_calloc(1, sizeof(*u));
 	struct memory_account *a = &m->accounts[number - 1];
-	struct account copy;
 
-	if (u == NULL || account_copy(&a->account, &copy) != 0) {
-		ch_free(u);
+	if (u == NULL)
 		return NULL;
-	}
 	u->at = (size_t)number - 1;
 	u->old = *a;
-	a->account = copy;
-	memory_undo_push(m, &u->undo, account_changed_back, account_changed_keep);
+	memory_undo_push(m, &u->undo, account_changed_back, NULL);
 	return a;
 }
 
@@ -114,7 +103,16 @@ static struct memory_account *live_account(const struct store_memory *m, int64_t
 /* Numbers of which there is no account are let pass, as store/rules.h says. */
 bool memory_account_is_closed(const struct store_memory *m, int64_t account)
 {
-	return account >= 1 && (size_t)account <= m->account_count && live_account(m, account) == NULL;
+	int64_t number = ops_event_is_account(account) ? ops_event_account(account) : account;
+
+	return number >= 1 && (size_t)number <= m->account_count && live_account(m, number) == NULL;
+}
+
+const char *memory_account_id(const struct store_memory *m, int64_t number)
+{
+	const struct memory_account *a = live_account(m, number);
+
+	return a == NULL ? "" : a->account.id;
 }
 
 static int create(struct store_memory *m, struct store_request *r)
@@ -129,26 +127,6 @@ static int create(struct store_memory *m, struct store_request *r)
 	if (account_add(m, in) != 0)
 		return CH_ENOMEM;
 	r->u.account_create.out.number = (int64_t)m->account_count;
-	return 0;
-}
-
-static int set_events(struct account *a, const struct store_account_update *q)
-{
-	char *url = q->in.events_url ? ch_strdup(q->in.events_url) : NULL;
-	uint8_t *secret = q->in.events_secret ? (uint8_t *)ch_memdup0(
-								q->in.events_secret, q->in.events_secret_len)
-					      : NULL;
-
-	if ((q->in.events_url && !url) || (q->in.events_secret && !secret)) {
-		ch_free(url);
-		ch_free(secret);
-		return CH_ENOMEM;
-	}
-	ch_free(a->events_url);
-	ch_free(a->events_secret);
-	a->events_url = url;
-	a->events_secret = secret;
-	a->events_secret_len = secret ? q->in.events_secret_len : 0;
 	return 0;
 }
 
@@ -168,26 +146,23 @@ static int update(struct store_memory *m, struct store_request *r)
 		memcpy(a->account.key_sha256[i], q->in.key_sha256[i], CH_SHA256_BYTES);
 		a->account.key_rotated_ms[i] = q->in.now_ms;
 	}
-	return q->in.has_events ? set_events(&a->account, q) : 0;
+	return 0;
 }
 
-static int close_webhooks(struct store_memory *m, struct store_account_delete *q)
+static int close_webhooks(
+		struct store_memory *m, struct store_account_delete *q, int64_t account, size_t *cap)
 {
-	struct memory_space *s = memory_space_find(m, q->in.number);
-	size_t count = 0;
+	struct memory_space *s = memory_space_find(m, account);
 
 	if (s == NULL)
 		return 0;
-	CH_LIST_FOREACH (&s->webhooks, it, nx)
-		count++;
-	q->out.webhooks = ch_calloc(count ? count : 1, sizeof(struct id));
-	if (q->out.webhooks == NULL)
-		return CH_ENOMEM;
 	CH_LIST_FOREACH (&s->webhooks, it, nx) {
 		struct memory_webhook *w = CH_CONTAINER_OF(it, struct memory_webhook, in_account);
 
 		if (w->settings->deleted)
 			continue;
+		if (memory_grow((void **)&q->out.webhooks, cap, q->out.webhook_count, sizeof(struct id)) != 0)
+			return CH_ENOMEM;
 		q->out.webhooks[q->out.webhook_count++] = w->id;
 		if (memory_webhook_close(m, w) != 0)
 			return CH_ENOMEM;
@@ -199,6 +174,7 @@ static int delete (struct store_memory *m, struct store_request *r)
 {
 	struct store_account_delete *q = &r->u.account_delete;
 	struct memory_account *a;
+	size_t cap = 0;
 
 	if (live_account(m, q->in.number) == NULL)
 		return refuse(r, CH_ENOENT, "there is no such account");
@@ -207,10 +183,12 @@ static int delete (struct store_memory *m, struct store_request *r)
 		return CH_ENOMEM;
 	a->state = MEMORY_ACCOUNT_CLOSED;
 	ch_wipe(a->account.key_sha256, sizeof(a->account.key_sha256));
-	return close_webhooks(m, q);
+	if (close_webhooks(m, q, q->in.number, &cap) != 0)
+		return CH_ENOMEM;
+	return close_webhooks(m, q, ops_event_account(q->in.number), &cap);
 }
 
-static bool has_to_wait(const struct store_memory *m, int64_t account)
+static bool has_task(const struct store_memory *m, int64_t account)
 {
 	const struct memory_space *s = memory_space_find(m, account);
 
@@ -221,6 +199,11 @@ static bool has_to_wait(const struct store_memory *m, int64_t account)
 			return true;
 	}
 	return false;
+}
+
+static bool has_to_wait(const struct store_memory *m, int64_t number)
+{
+	return has_task(m, number) || has_task(m, ops_event_account(number));
 }
 
 /* All at once: nothing here is slow enough to be done in chunks. */
@@ -327,15 +310,15 @@ void memory_purge(struct store_memory *m)
 			continue;
 		a->purge = false;
 		purge_deliveries(m, a->account.number);
+		purge_deliveries(m, ops_event_account(a->account.number));
 		purge_calls(m, a->account.number);
+		purge_calls(m, ops_event_account(a->account.number));
 		purge_audits(m, a->account.number);
 	}
 }
 
 void memory_accounts_free(struct store_memory *m)
 {
-	for (size_t i = 0; i < m->account_count; i++)
-		account_fini(&m->accounts[i].account);
 	for (size_t i = 0; i < m->audit_count; i++)
 		store_audit_fini(&m->audits[i]);
 	ch_free(m->accounts);
@@ -355,9 +338,7 @@ static int account_list(const struct store_memory *m, struct store_account_list 
 	for (size_t i = 0; i < m->account_count; i++) {
 		if (m->accounts[i].state != MEMORY_ACCOUNT_LIVE)
 			continue;
-		if (account_copy(&m->accounts[i].account, &q->out.accounts[q->out.count]) != 0)
-			return CH_ENOMEM;
-		q->out.count++;
+		q->out.accounts[q->out.count++] = m->accounts[i].account;
 	}
 	return 0;
 }

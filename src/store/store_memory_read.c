@@ -358,7 +358,9 @@ static int ledger(const struct store_memory *m, struct store_request *r)
 			n = ch_map_next(&m->webhooks, n)) {
 		const struct memory_webhook *w = CH_CONTAINER_OF(n, struct memory_webhook, node);
 
-		if (l->in.account != 0 && l->in.account != w->settings->account)
+		bool is_asked = l->in.account == 0 ? !ops_event_is_account(w->settings->account)
+						   : l->in.account == w->settings->account;
+		if (!is_asked)
 			continue;
 		rules_ledger_add(&l->out.ledger, &w->counts);
 		const struct due_node *first = due_first(&w->pending);

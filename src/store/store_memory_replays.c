@@ -275,6 +275,18 @@ static int go_on(struct store_memory *m, struct memory_replay *p, struct memory_
 	return 0;
 }
 
+static int tell_finished(struct store_memory *m, struct store_request *r, const struct memory_webhook *w,
+		const struct replay *p)
+{
+	struct ops_event e = {
+			.type = EVENT_REPLAY_FINISHED,
+			.at_ms = p->finished_ms,
+			.replay = {p->id, p->examined, p->resent, p->made, p->skipped},
+	};
+
+	return p->state == REPLAY_DONE ? memory_event_make(m, r, w, &e) : 0;
+}
+
 int memory_replay_step(struct store_memory *m, struct store_request *r)
 {
 	struct store_replay_step *q = &r->u.replay_step;
@@ -298,7 +310,9 @@ int memory_replay_step(struct store_memory *m, struct store_request *r)
 		q->out.wait_ms = RULES_REPLAY_OFF_WAIT_MS;
 		return 0;
 	}
-	return go_on(m, p, w, q);
+	if (go_on(m, p, w, q) != 0)
+		return CH_ENOMEM;
+	return tell_finished(m, r, w, &p->row);
 }
 
 /* ---- reading ---- */

@@ -99,6 +99,14 @@ static int store_version(struct store_memory *m, struct store_call_put *put, con
 	return 0;
 }
 
+int memory_version_write(struct store_memory *m, struct store_call_put *put, const struct rules_put *decision,
+		struct memory_call *call)
+{
+	if (store_version(m, put, decision, call) != 0)
+		return CH_ENOMEM;
+	return decision->makes_deliveries ? make_deliveries(m, put, decision) : 0;
+}
+
 static int call_put(struct store_memory *m, struct store_request *r)
 {
 	struct store_call_put *put = &r->u.call_put;
@@ -121,9 +129,7 @@ static int call_put(struct store_memory *m, struct store_request *r)
 		put->out.body = ch_bytes_ref(call->latest.body);
 		return 0;
 	}
-	if (store_version(m, put, &decision, call) != 0)
-		return CH_ENOMEM;
-	return decision.makes_deliveries ? make_deliveries(m, put, &decision) : 0;
+	return memory_version_write(m, put, &decision, call);
 }
 
 /* webhooks */
@@ -213,6 +219,18 @@ static int change_settings(struct store_memory *m, struct memory_webhook *w, str
 	return 0;
 }
 
+/* For a reason: not by the customer, who knows. */
+static int tell_disabled(struct store_memory *m, struct store_request *r, const struct memory_webhook *w)
+{
+	struct ops_event e = {
+			.type = EVENT_WEBHOOK_DISABLED,
+			.at_ms = r->u.webhook_update.in.now_ms,
+			.reason = w->settings->disabled_reason,
+	};
+
+	return e.reason == NULL ? 0 : memory_event_make(m, r, w, &e);
+}
+
 static int webhook_update(struct store_memory *m, struct store_request *r)
 {
 	const struct webhook *in = &r->u.webhook_update.in.webhook;
@@ -234,8 +252,11 @@ static int webhook_update(struct store_memory *m, struct store_request *r)
 		webhook_destroy(&settings);
 		return CH_ENOMEM;
 	}
-	return change_settings(
-			m, w, settings, rules_task_after(w->task, settings, r->u.webhook_update.in.release));
+	bool is_switched_off = w->settings->enabled && !settings->enabled;
+	if (change_settings(m, w, settings,
+			    rules_task_after(w->task, settings, r->u.webhook_update.in.release)) != 0)
+		return CH_ENOMEM;
+	return is_switched_off ? tell_disabled(m, r, w) : 0;
 }
 
 int memory_webhook_close(struct store_memory *m, struct memory_webhook *w)
@@ -307,6 +328,17 @@ static int attempt_add(struct store_memory *m, struct memory_delivery *d, const 
 	return memory_attempt_add(m, d, &a->in.attempt);
 }
 
+static int tell_failed(struct store_memory *m, struct store_request *r, const struct memory_delivery *d)
+{
+	const struct store_attempt *q = &r->u.attempt;
+	struct ops_event e = {.type = EVENT_DELIVERY_FAILED,
+			.at_ms = q->in.next.finished_ms,
+			.reason = q->in.next.reason,
+			.delivery = {d->row.id, d->row.call_id, d->row.attempts}};
+
+	return memory_event_make(m, r, d->webhook, &e);
+}
+
 static int attempt_write(struct store_memory *m, struct store_request *r)
 {
 	struct store_attempt *a = &r->u.attempt;
@@ -316,7 +348,10 @@ static int attempt_write(struct store_memory *m, struct store_request *r)
 		return refuse(r, CH_ENOENT, "there is no such delivery");
 	if (memory_is_erased(m, d))
 		rules_attempt_strip(&a->in.attempt);
+	bool was_failed = d->row.state == DELIVERY_FAILED;
 	if (!memory_has_attempt(d, &a->in.attempt.id) && attempt_add(m, d, a) != 0)
+		return CH_ENOMEM;
+	if (!was_failed && d->row.state == DELIVERY_FAILED && tell_failed(m, r, d) != 0)
 		return CH_ENOMEM;
 	a->out.state = d->row.state;
 	a->out.pending = d->webhook->counts.pending;
@@ -348,6 +383,7 @@ static int resend(struct store_memory *m, struct store_request *r)
 int memory_write_one(struct store_memory *m, struct store_request *r)
 {
 	r->result = 0;
+	r->events = (struct store_events){0};
 	switch (r->kind) {
 	case STORE_CALL_PUT:
 		return call_put(m, r);
@@ -373,6 +409,8 @@ int memory_write_one(struct store_memory *m, struct store_request *r)
 		return memory_replay_step(m, r);
 	case STORE_RETENTION_STEP:
 		return memory_retention_step(m, r);
+	case STORE_EVENT:
+		return memory_event(m, r);
 	case STORE_ACCOUNT_CREATE:
 	case STORE_ACCOUNT_UPDATE:
 	case STORE_ACCOUNT_DELETE:

@@ -151,6 +151,7 @@ static int load(struct store_sqlite *s, struct ch_err *err)
 static int apply(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
 {
 	r->result = 0;
+	r->events = (struct store_events){0};
 	switch (r->kind) {
 	case STORE_CALL_PUT:
 		return sq_put(s, r, err);
@@ -189,6 +190,8 @@ static int apply(struct store_sqlite *s, struct store_request *r, struct ch_err 
 		return sq_spend(s, r, err);
 	case STORE_RETENTION_STEP:
 		return sq_retention_step(s, r, err);
+	case STORE_EVENT:
+		return sq_event(s, r, err);
 	default:
 		CH_UNREACHABLE();
 	}

@@ -2,9 +2,9 @@
  *
  * Role:      store_sqlite.c opens, commits and closes; _file.c locks and migrates; _conn.c knows the
  *            statements; _hooks.c keeps the webhooks in memory; _put.c, _webhooks.c, _attempts.c,
- *            _resend.c, _erase.c, _replays.c, _retention.c, _accounts.c, _purge.c and _audit.c serve the
- *            writes; _read.c, _deliveries.c, _probe.c, _list.c and _feed.c the reads; _history.c counts
- *            attempts over time and is asked about them.
+ *            _resend.c, _erase.c, _replays.c, _retention.c, _accounts.c, _purge.c, _events.c and _audit.c
+ *            serve the writes; _read.c, _deliveries.c, _probe.c, _list.c and _feed.c the reads; _history.c
+ *            counts attempts over time and is asked about them.
  * Ownership: struct store_sqlite owns the lock, the writer's connection and the webhooks in memory. A
  *            reader owns its connection. Statements live as long as their connection.
  * Threads:   as store/store.h says; the writer's connection and the webhooks belong to the writer.
@@ -94,6 +94,8 @@ enum sq_stmt {
 	SQ_SPENT_INSERT,
 	SQ_SPENT_FORGET,
 	SQ_SPENT_ALL,
+	SQ_EVENT_ACCOUNT,
+	SQ_EVENT_DELIVERY,
 	SQ_HOOK_NUMBER,
 	SQ_CLAIM_DUE,
 	SQ_CLAIM_LATER,
@@ -332,8 +334,16 @@ int sq_account_create(struct store_sqlite *s, struct store_request *r, struct ch
 int sq_account_update(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_account_delete(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_account_sweep(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+int sq_event(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_spend(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 int sq_retention_step(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
+/* Within the write r that is its cause: something happened to a webhook. It names the webhook and the account
+ * itself; one of an account that is no customer's, or deleted, is nobody's news. */
+int sq_event_make(struct store_sqlite *s, struct store_request *r, const struct sq_hook *hook,
+		struct ops_event *e, struct ch_err *err) CH_MUST_USE;
+/* That the delivery with this key has FAILED. */
+int sq_event_failed(struct store_sqlite *s, struct store_request *r, const struct sq_hook *hook, int64_t key,
+		struct ch_err *err) CH_MUST_USE;
 /* What hangs on a request that has succeeded. */
 int sq_audit_write(struct store_sqlite *s, const struct store_audit *a, struct ch_err *err) CH_MUST_USE;
 int sq_closed_load(struct store_sqlite *s, struct ch_err *err) CH_MUST_USE;
@@ -382,6 +392,10 @@ void sq_read_one(struct sq_conn *c, struct store_request *r); /* in a snapshot o
 /* The row and the chain of its attempts from that number on; each adds one to *removed. */
 int sq_delivery_remove(struct store_sqlite *s, int64_t webhook, int64_t key, int64_t attempt, size_t *removed,
 		struct ch_err *err) CH_MUST_USE;
+/* Writes the version that decision speaks of, with its deliveries, and fills out. *ret_inserted false: there
+ * is such a version, and nothing was done. */
+int sq_version_write(struct store_sqlite *s, struct store_call_put *put, const struct rules_put *decision,
+		bool *ret_inserted, struct ch_err *err) CH_MUST_USE;
 struct id sq_next_id(struct store_sqlite *s, int64_t now_ms); /* for a delivery that is made now */
 int sq_replays_running(struct sq_conn *c, struct store_sweeps *q, struct ch_err *err) CH_MUST_USE;
 struct sq_hook_row {

@@ -16,8 +16,6 @@ int sq_account_create(struct store_sqlite *s, struct store_request *r, struct ch
 	sq_bind_blob(c, SQ_ACCOUNT_INSERT, 3, a->key_sha256[1], CH_SHA256_BYTES);
 	sq_bind_int(c, SQ_ACCOUNT_INSERT, 4, a->created_ms);
 	sq_bind_text(c, SQ_ACCOUNT_INSERT, 5, a->name);
-	sq_bind_text(c, SQ_ACCOUNT_INSERT, 6, a->events_url);
-	sq_bind_blob(c, SQ_ACCOUNT_INSERT, 7, a->events_secret, a->events_secret_len);
 	rc = sq_run(c, SQ_ACCOUNT_INSERT, "store the account", err);
 	if (rc != 0)
 		return rc;
@@ -40,9 +38,6 @@ int sq_account_update(struct store_sqlite *s, struct store_request *r, struct ch
 	for (int i = 0; i < ACCOUNT_KEYS; i++)
 		sq_bind_blob(c, SQ_ACCOUNT_SET, 3 + i, q->in.has_key[i] ? q->in.key_sha256[i] : NULL,
 				CH_SHA256_BYTES);
-	sq_bind_int(c, SQ_ACCOUNT_SET, 5, q->in.has_events);
-	sq_bind_text(c, SQ_ACCOUNT_SET, 6, q->in.events_url);
-	sq_bind_blob(c, SQ_ACCOUNT_SET, 7, q->in.events_secret, q->in.events_secret_len);
 	rc = sq_run(c, SQ_ACCOUNT_SET, "store the account", err);
 	if (rc == 0 && sqlite3_changes(c->db) == 0)
 		r->result = ch_err_set(&r->err, CH_ENOENT, "there is no such account");
@@ -68,9 +63,10 @@ static size_t closed_place(const struct sq_closed *closed, int64_t number)
 
 bool sq_is_closed(const struct store_sqlite *s, int64_t account)
 {
-	size_t at = closed_place(&s->closed, account);
+	int64_t number = ops_event_is_account(account) ? ops_event_account(account) : account;
+	size_t at = closed_place(&s->closed, number);
 
-	return at < s->closed.count && s->closed.numbers[at] == account;
+	return at < s->closed.count && s->closed.numbers[at] == number;
 }
 
 static int close_account(struct sq_closed *closed, int64_t number, struct ch_err *err)
@@ -102,18 +98,20 @@ int sq_closed_load(struct store_sqlite *s, struct ch_err *err)
 	return rc;
 }
 
-static int delete_webhooks(struct store_sqlite *s, struct store_account_delete *q, struct ch_err *err)
+static size_t count_webhooks(const struct store_sqlite *s, int64_t account)
 {
-	struct sq_group *g = sq_group_find(&s->hooks, q->in.number);
-	size_t count = g == NULL ? 0 : g->count;
+	struct sq_group *g = sq_group_find(&s->hooks, account);
 
-	if (count == 0)
-		return 0;
-	q->out.webhooks = ch_calloc(count, sizeof(struct id));
-	if (q->out.webhooks == NULL)
-		return sq_no_memory(err);
+	return g == NULL ? 0 : g->count;
+}
+
+static int delete_webhooks(
+		struct store_sqlite *s, struct store_account_delete *q, int64_t account, struct ch_err *err)
+{
+	struct sq_group *g = sq_group_find(&s->hooks, account);
+
 	/* The last one first: the group gets shorter by each. */
-	for (size_t i = count; i-- > 0;) {
+	for (size_t i = count_webhooks(s, account); i-- > 0;) {
 		struct sq_hook *hook = g->hooks[i];
 		int rc;
 
@@ -123,6 +121,21 @@ static int delete_webhooks(struct store_sqlite *s, struct store_account_delete *
 			return rc;
 	}
 	return 0;
+}
+
+static int delete_all_webhooks(struct store_sqlite *s, struct store_account_delete *q, struct ch_err *err)
+{
+	int64_t own = q->in.number, events = ops_event_account(own);
+	size_t count = count_webhooks(s, own) + count_webhooks(s, events);
+	int rc;
+
+	if (count == 0)
+		return 0;
+	q->out.webhooks = ch_calloc(count, sizeof(struct id));
+	if (q->out.webhooks == NULL)
+		return sq_no_memory(err);
+	rc = delete_webhooks(s, q, own, err);
+	return rc == 0 ? delete_webhooks(s, q, events, err) : rc;
 }
 
 int sq_account_delete(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
@@ -141,7 +154,7 @@ int sq_account_delete(struct store_sqlite *s, struct store_request *r, struct ch
 	s->hooks.is_changed = true; /* taken back, all of it is loaded again, with what is closed */
 	rc = close_account(&s->closed, q->in.number, err);
 	if (rc == 0)
-		rc = delete_webhooks(s, q, err);
+		rc = delete_all_webhooks(s, q, err);
 	CH_CRASH_POINT(account_closed);
 	return rc;
 }
@@ -162,19 +175,6 @@ static int read_key(struct sq_conn *c, struct account *a, int key, struct ch_err
 		return sq_damaged("an account has no keys", err);
 	a->key_rotated_ms[key] = sq_int(c, SQ_ACCOUNT_ALL, 6 + key);
 	return 0;
-}
-
-static int read_events(struct sq_conn *c, struct account *a)
-{
-	const void *secret = sqlite3_column_blob(c->stmts[SQ_ACCOUNT_ALL], 9);
-	size_t len = (size_t)sqlite3_column_bytes(c->stmts[SQ_ACCOUNT_ALL], 9);
-	int rc = sq_text(c, SQ_ACCOUNT_ALL, 8, &a->events_url);
-
-	if (rc != 0 || secret == NULL)
-		return rc;
-	a->events_secret = (uint8_t *)ch_memdup0(secret, len);
-	a->events_secret_len = len;
-	return a->events_secret == NULL ? CH_ENOMEM : 0;
 }
 
 static bool read_short(struct sq_conn *c, int at, char *out, size_t max)
@@ -200,14 +200,9 @@ static int read_account(struct sq_conn *c, struct account *ret, struct ch_err *e
 		rc = sq_damaged("an account has no id or name", err);
 	for (int i = 0; rc == 0 && i < ACCOUNT_KEYS; i++)
 		rc = read_key(c, &a, i, err);
-	if (rc == 0 && read_events(c, &a) != 0)
-		rc = sq_no_memory(err);
-	if (rc != 0) {
-		account_fini(&a);
-		return rc;
-	}
-	*ret = a;
-	return 0;
+	if (rc == 0)
+		*ret = a;
+	return rc;
 }
 
 int sq_account_list(struct sq_conn *c, struct store_account_list *q, struct ch_err *err)

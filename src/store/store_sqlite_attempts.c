@@ -281,13 +281,17 @@ int sq_attempt(struct store_sqlite *s, struct store_request *r, struct ch_err *e
 {
 	struct store_attempt *q = &r->u.attempt;
 	struct sq_hook *hook = NULL;
+	int64_t failed;
 	int rc = sq_hook_get(&s->hooks, &s->conn, &q->in.webhook_id, &hook, err);
 
 	if (rc != 0)
 		return rc;
 	if (hook == NULL || hook->account != q->in.account)
 		return refuse_unknown(r);
+	failed = hook->counts.failed;
 	rc = attempt(s, hook, r, err);
+	if (rc == 0 && hook->counts.failed > failed)
+		rc = sq_event_failed(s, r, hook, sq_key_of(&q->in.attempt.delivery_id), err);
 	if (rc != 0 || r->result != 0)
 		return rc;
 	q->out.pending = hook->counts.pending;

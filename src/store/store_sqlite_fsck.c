@@ -135,7 +135,7 @@ static int check_account(struct fsck *f)
 	char id[ACCOUNT_ID_MAX + 1], where[FSCK_WHERE_MAX];
 	int64_t number = fsck_int(f, FSCK_ACCOUNTS, 0);
 	const unsigned char *text = sqlite3_column_text(f->stmts[FSCK_ACCOUNTS], 1);
-	struct ledger counts = {0};
+	struct ledger counts = {0}, events = {0};
 	int rc;
 
 	snprintf(id, sizeof(id), "%s", text == NULL ? "" : (const char *)text);
@@ -147,7 +147,9 @@ static int check_account(struct fsck *f)
 		if (fsck_int(f, FSCK_ACCOUNTS, 2 + i) != CH_SHA256_BYTES)
 			fsck_finding(f, where, "the digest of a key can't be");
 	}
-	rc = fsck_webhooks(f, number, &counts);
+	rc = fsck_webhooks(f, ops_event_account(number), &events);
+	if (rc == 0)
+		rc = fsck_webhooks(f, number, &counts);
 	rules_ledger_add(&f->totals.ledger, &counts);
 	f->totals.accounts++;
 	if (rc == 0)
@@ -167,6 +169,15 @@ static int check_accounts(struct fsck *f)
 		}
 	}
 	return rc == SQLITE_DONE ? 0 : rc;
+}
+
+/* The account that is in no table. */
+static int check_operator(struct fsck *f)
+{
+	struct ledger events = {0};
+
+	f->is_account_deleted = false;
+	return fsck_webhooks(f, EVENT_OPERATOR, &events);
 }
 
 static int check_attempt_count(struct fsck *f)
@@ -274,7 +285,7 @@ static bool is_damage(int rc)
 static int run(struct fsck *f, struct ch_err *err)
 {
 	static int (*const parts[])(struct fsck * f) = {check_integrity, check_marks, check_lost_rows,
-			fsck_calls, check_accounts, check_attempt_count, fsck_history};
+			fsck_calls, check_accounts, check_operator, check_attempt_count, fsck_history};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		int rc = parts[i](f);

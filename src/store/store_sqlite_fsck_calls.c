@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/time_text.h"
+#include "model/json_load.h"
 #include "store/store_sqlite_fsck.h"
 
 /* A version as its row says it. */
@@ -59,12 +60,28 @@ static bool is_erased(const struct version *v)
 	return v->is_blob && v->body_len == 0;
 }
 
+/* An event is JSON of our own, which nobody sent. */
+static void check_event(struct fsck *f, const struct version *v)
+{
+	json_t *json = NULL;
+	int rc = v->body == NULL ? CH_EINVAL : json_load(v->body, v->body_len, 0, &json, NULL);
+
+	if (rc != 0 || !json_is_string(json_object_get(json, "type")) ||
+			!json_is_object(json_object_get(json, "data")))
+		fsck_finding(f, v->where, "it is no event");
+	json_decref(json);
+}
+
 /* The codec that accepted the record must take it again and give the very same bytes. */
 static void check_body(struct fsck *f, const struct version *v)
 {
 	struct problems problems;
 	struct call_facts facts;
 
+	if (ops_event_is_account(v->account)) {
+		check_event(f, v);
+		return;
+	}
 	if (is_erased(v))
 		return;
 	problems_init(&problems);
@@ -93,7 +110,7 @@ static void check_digest(struct fsck *f, const struct version *v)
 
 static void check_row(struct fsck *f, const struct version *v)
 {
-	if (fsck_is_null(f, FSCK_VERSIONS, 10))
+	if (fsck_is_null(f, FSCK_VERSIONS, 10) && v->account != EVENT_OPERATOR)
 		fsck_finding(f, v->where, "its account is not there");
 	if (v->n < 1)
 		fsck_finding(f, v->where, "its number can't be");

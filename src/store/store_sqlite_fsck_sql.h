@@ -14,7 +14,7 @@ static const char *const fsck_sqls[FSCK_STMT_COUNT] = {
 		 * webhook's first delivery to the next one's. */
 		[FSCK_LOST_ROWS] =
 				"SELECT 'webhook number ' || number, 'its account is not there' FROM webhook "
-				"WHERE account NOT IN (SELECT number FROM account) "
+				"WHERE account <> 0 AND abs(account) NOT IN (SELECT number FROM account) "
 				"UNION ALL SELECT 'webhook number ' || n, 'it is not there, but it has "
 				"deliveries' FROM ("
 				"WITH RECURSIVE h(n) AS (SELECT min(webhook) FROM delivery UNION ALL "
@@ -34,7 +34,8 @@ static const char *const fsck_sqls[FSCK_STMT_COUNT] = {
 		[FSCK_VERSIONS] =
 				"SELECT v.seq, v.account, v.call_id, v.n, v.status, v.agent, v.accepted_ms, "
 				"v.first_delivery, v.last_delivery, v.body, a.number, a.state, v.digest "
-				"FROM call_version v LEFT JOIN account a ON a.number = v.account ORDER BY "
+				"FROM call_version v LEFT JOIN account a ON a.number = abs(v.account) ORDER "
+				"BY "
 				"v.seq",
 		[FSCK_VERSION_BEFORE] = "SELECT seq, status, body FROM call_version "
 					"WHERE account = ?1 AND call_id = ?2 AND n = ?3",

@@ -29,7 +29,8 @@ int sq_delivery_remove(struct store_sqlite *s, int64_t webhook, int64_t key, int
 	return sq_run(c, SQ_PURGE_DELIVERY, doing, err);
 }
 
-static int remove_deliveries(struct store_sqlite *s, struct store_account_sweep *q, struct ch_err *err)
+static int remove_deliveries(
+		struct store_sqlite *s, struct store_account_sweep *q, int64_t account, struct ch_err *err)
 {
 	struct sq_conn *c = &s->conn;
 	int64_t webhook = 0;
@@ -37,7 +38,7 @@ static int remove_deliveries(struct store_sqlite *s, struct store_account_sweep 
 	int rc = 0;
 
 	while (q->out.removed < q->in.limit) {
-		sq_bind_int(c, SQ_PURGE_NEXT, 1, q->in.number);
+		sq_bind_int(c, SQ_PURGE_NEXT, 1, account);
 		sq_bind_int(c, SQ_PURGE_NEXT, 2, webhook);
 		rc = sq_fetch(c, SQ_PURGE_NEXT, &has_row, doing, err);
 		if (rc != 0 || !has_row)
@@ -53,14 +54,14 @@ static int remove_deliveries(struct store_sqlite *s, struct store_account_sweep 
 }
 
 /* Rows that nothing hangs on. */
-static int remove_rows(
-		struct store_sqlite *s, struct store_account_sweep *q, enum sq_stmt which, struct ch_err *err)
+static int remove_rows(struct store_sqlite *s, struct store_account_sweep *q, int64_t account,
+		enum sq_stmt which, struct ch_err *err)
 {
 	int rc;
 
 	if (q->out.removed >= q->in.limit)
 		return 0;
-	sq_bind_int(&s->conn, which, 1, q->in.number);
+	sq_bind_int(&s->conn, which, 1, account);
 	sq_bind_int(&s->conn, which, 2, (int64_t)(q->in.limit - q->out.removed));
 	rc = sq_run(&s->conn, which, doing, err);
 	if (rc == 0)
@@ -93,7 +94,18 @@ static int has_to_wait(struct store_sqlite *s, int64_t account, bool *ret, struc
 	return rc;
 }
 
-/* Deliveries go before the calls that they are of. The numbers of what is removed stay used: cursors of the
+/* Deliveries go before the calls that they are of. */
+static int remove_account(
+		struct store_sqlite *s, struct store_account_sweep *q, int64_t account, struct ch_err *err)
+{
+	int rc = remove_deliveries(s, q, account, err);
+
+	if (rc == 0)
+		rc = remove_rows(s, q, account, SQ_PURGE_CALLS, err);
+	return rc == 0 ? remove_rows(s, q, account, SQ_PURGE_AUDIT, err) : rc;
+}
+
+/* The account and that of its events. The numbers of what is removed stay used: cursors of the
  * feed are such numbers. */
 int sq_account_sweep(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
 {
@@ -108,12 +120,10 @@ int sq_account_sweep(struct store_sqlite *s, struct store_request *r, struct ch_
 	rc = has_to_wait(s, q->in.number, &waits, err);
 	if (rc != 0 || waits)
 		return rc;
-	rc = remove_deliveries(s, q, err);
+	rc = remove_account(s, q, ops_event_account(q->in.number), err);
+	if (rc == 0)
+		rc = remove_account(s, q, q->in.number, err);
 	CH_CRASH_POINT(purge_inside);
-	if (rc == 0)
-		rc = remove_rows(s, q, SQ_PURGE_CALLS, err);
-	if (rc == 0)
-		rc = remove_rows(s, q, SQ_PURGE_AUDIT, err);
 	if (q->out.removed > 0) {
 		s->marks.last_call = s->marks.next_call - 1;
 		s->marks.last_attempt = s->marks.next_attempt - 1;

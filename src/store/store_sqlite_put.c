@@ -137,9 +137,7 @@ static int insert_delivery(
 	return rc;
 }
 
-/* Writes the version with its deliveries and fills out. *ret_inserted false: there is such a version, and
- * nothing was done. */
-static int write_version(struct store_sqlite *s, struct store_call_put *put, const struct rules_put *decision,
+int sq_version_write(struct store_sqlite *s, struct store_call_put *put, const struct rules_put *decision,
 		bool *ret_inserted, struct ch_err *err)
 {
 	struct ch_bytes *body = ch_bytes_create(put->in.body, put->in.body_len);
@@ -246,7 +244,7 @@ static int put_known(struct store_sqlite *s, struct store_request *r, struct ch_
 		put->out.body = ch_bytes_ref(body);
 		goto done;
 	}
-	rc = write_version(s, put, &decision, &is_inserted, err);
+	rc = sq_version_write(s, put, &decision, &is_inserted, err);
 	if (rc == 0 && !is_inserted)
 		rc = sq_damaged("the versions of a call do not count up", err);
 done:
@@ -271,7 +269,7 @@ int sq_put(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
 		return put_known(s, r, err);
 	rc = rules_put_decide(put, NULL, &decision, &r->err);
 	CH_ASSERT(rc == 0);
-	rc = write_version(s, put, &decision, &is_inserted, err);
+	rc = sq_version_write(s, put, &decision, &is_inserted, err);
 	if (rc != 0 || is_inserted)
 		return rc;
 	return put_known(s, r, err);

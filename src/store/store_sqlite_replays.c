@@ -445,6 +445,18 @@ static int go_on(struct store_sqlite *s, struct sq_hook *hook, struct job *j, st
 	return write_job(&s->conn, j, err);
 }
 
+static int tell_finished(struct store_sqlite *s, struct store_request *r, const struct sq_hook *hook,
+		const struct replay *p, struct ch_err *err)
+{
+	struct ops_event e = {
+			.type = EVENT_REPLAY_FINISHED,
+			.at_ms = p->finished_ms,
+			.replay = {p->id, p->examined, p->resent, p->made, p->skipped},
+	};
+
+	return p->state == REPLAY_DONE ? sq_event_make(s, r, hook, &e, err) : 0;
+}
+
 int sq_replay_step(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
 {
 	struct store_replay_step *q = &r->u.replay_step;
@@ -470,7 +482,8 @@ int sq_replay_step(struct store_sqlite *s, struct store_request *r, struct ch_er
 		q->out.wait_ms = RULES_REPLAY_OFF_WAIT_MS;
 		return 0;
 	}
-	return go_on(s, hook, &j, q, err);
+	rc = go_on(s, hook, &j, q, err);
+	return rc == 0 ? tell_finished(s, r, hook, &j.replay, err) : rc;
 }
 
 /* ---- reading ---- */

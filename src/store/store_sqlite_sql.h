@@ -21,13 +21,13 @@ struct sq_sql {
 	"w.secret, w.created_ms, w.deleted, w.sweep, "                                                       \
 	"l.accepted, l.pending, l.delivered, l.failed, l.parked, l.canceled, "                               \
 	"l.quiet_until_ms, l.quiet_status, l.streak_since_ms, l.streak_attempts, l.streak_delivery, "        \
-	"l.streak_others, w.next_secret, w.rotation_started_ms, w.rotation_ends_ms, "
+	"l.streak_others, w.next_secret, w.rotation_started_ms, w.rotation_ends_ms, l.dropped, "
 #define HOOK_TABLES " FROM webhook w JOIN ledger l ON l.webhook = w.number "
 
 #define LEDGER_VALUES                                                                                        \
 	"accepted = ?2, pending = ?3, delivered = ?4, failed = ?5, parked = ?6, canceled = ?7, "             \
 	"quiet_until_ms = ?8, quiet_status = ?9, streak_since_ms = ?10, streak_attempts = ?11, "             \
-	"streak_delivery = ?12, streak_others = ?13"
+	"streak_delivery = ?12, streak_others = ?13, dropped = ?14"
 
 /* Without its last part, which is always true, SQLite takes all of the index from state 3 on: it would walk
  * over every FAILED row with each chunk, and sort all that it finds. */
@@ -285,8 +285,8 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 						SQ_WRITER},
 		[SQ_LEDGER_SET] = {"UPDATE ledger SET " LEDGER_VALUES " WHERE webhook = ?1", SQ_WRITER},
 		[SQ_LEDGER_SET_ALL] = {"UPDATE ledger SET " LEDGER_VALUES
-				       ", minute_s = ?14, minute_attempts = "
-				       "?15, minute_delivered = ?16, minute_latency = ?17 WHERE webhook = ?1",
+				       ", minute_s = ?15, minute_attempts = "
+				       "?16, minute_delivered = ?17, minute_latency = ?18 WHERE webhook = ?1",
 				SQ_WRITER},
 		[SQ_LEDGER_SUM] =
 				{"SELECT coalesce(sum(l.accepted), 0), coalesce(sum(l.pending), 0), "
@@ -294,7 +294,7 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				 "coalesce(sum(l.parked), 0), coalesce(sum(l.canceled), 0), "
 				 "coalesce(min((SELECT min(d.at_ms) FROM delivery d INDEXED BY "
 				 "delivery_due WHERE d.webhook = w.number AND d.state = 0)), -1)" HOOK_TABLES
-				 "WHERE ?1 = 0 OR w.account = ?1",
+				 "WHERE iif(?1 = 0, w.account > 0, w.account = ?1)",
 						SQ_READER},
 		[SQ_MARKS] = {"SELECT max(coalesce((SELECT max(seq) FROM call_version), 0), last_call), "
 			      "max(coalesce((SELECT max(number) FROM attempt), 0), last_attempt), "
@@ -305,33 +305,29 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				 "removed_attempt = ?4",
 				SQ_WRITER},
 
-		[SQ_ACCOUNT_INSERT] =
-				{"INSERT INTO account (id, key1, key2, created_ms, name, events_url, "
-				 "events_secret) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-						SQ_WRITER},
-		[SQ_ACCOUNT_ALL] = {"SELECT number, id, key1, key2, created_ms, name, key1_ms, key2_ms, "
-				    "events_url, events_secret FROM account WHERE state = 0 ORDER BY number",
+		[SQ_ACCOUNT_INSERT] = {"INSERT INTO account (id, key1, key2, created_ms, name) "
+				       "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+				SQ_WRITER},
+		[SQ_ACCOUNT_ALL] = {"SELECT number, id, key1, key2, created_ms, name, key1_ms, key2_ms "
+				    "FROM account WHERE state = 0 ORDER BY number",
 				SQ_READER},
 		[SQ_ACCOUNT_SET] =
 				{"UPDATE account SET key1 = coalesce(?3, key1), key2 = coalesce(?4, key2), "
 				 "key1_ms = iif(?3 IS NULL, key1_ms, ?2), "
-				 "key2_ms = iif(?4 IS NULL, key2_ms, ?2), "
-				 "events_url = iif(?5, ?6, events_url), "
-				 "events_secret = iif(?5, ?7, events_secret) WHERE number = ?1 AND state = 0",
+				 "key2_ms = iif(?4 IS NULL, key2_ms, ?2) WHERE number = ?1 AND state = 0",
 						SQ_WRITER},
 		[SQ_ACCOUNT_DELETE] =
 				{"UPDATE account SET state = 1, key1 = zeroblob(32), key2 = zeroblob(32), "
-				 "name = '', events_url = NULL, events_secret = NULL "
-				 "WHERE number = ?1 AND state = 0",
+				 "name = '' WHERE number = ?1 AND state = 0",
 						SQ_WRITER},
 		[SQ_ACCOUNT_CLOSED] = {"SELECT number FROM account WHERE state <> 0 ORDER BY number",
 				SQ_WRITER},
 		[SQ_ACCOUNT_PURGES] =
 				{"SELECT number FROM account a WHERE state = 1 AND NOT EXISTS (SELECT 1 "
-				 "FROM webhook w WHERE w.account = a.number AND w.sweep <> 0) "
+				 "FROM webhook w WHERE w.account IN (a.number, -a.number) AND w.sweep <> 0) "
 				 "ORDER BY number",
 						SQ_READER},
-		[SQ_PURGE_WAITS] = {"SELECT 1 FROM webhook WHERE account = ?1 AND sweep <> 0 LIMIT 1",
+		[SQ_PURGE_WAITS] = {"SELECT 1 FROM webhook WHERE account IN (?1, -?1) AND sweep <> 0 LIMIT 1",
 				SQ_WRITER},
 		[SQ_PURGE_NEXT] = {"SELECT d.webhook, d.key, d.last_attempt FROM webhook w CROSS JOIN "
 				   "delivery d ON d.webhook = w.number WHERE w.account = ?1 AND w.number >= "
@@ -348,7 +344,7 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				    "WHERE account = ?1 LIMIT ?2)",
 				SQ_WRITER},
 		[SQ_PURGE_HOOKS] = {"UPDATE webhook SET url = '', name = '', disabled_reason = NULL "
-				    "WHERE account = ?1",
+				    "WHERE account IN (?1, -?1)",
 				SQ_WRITER},
 		[SQ_PURGE_DONE] = {"UPDATE account SET state = 2, id = '~' || number WHERE number = ?1",
 				SQ_WRITER},
@@ -405,6 +401,10 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 		[SQ_BACKLOG] = {"SELECT at_ms, key FROM delivery INDEXED BY delivery_due WHERE webhook = ?1 "
 				"AND state = 0 AND (at_ms, key) > (?2, ?3) ORDER BY at_ms, key LIMIT ?4",
 				SQ_READER},
+		[SQ_EVENT_ACCOUNT] = {"SELECT id FROM account WHERE number = ?1", SQ_WRITER},
+		[SQ_EVENT_DELIVERY] = {"SELECT c.call_id, d.attempts FROM delivery d CROSS JOIN call_version "
+				       "c ON c.seq = d.call WHERE d.webhook = ?1 AND d.key = ?2",
+				SQ_WRITER},
 
 		[SQ_HOOK_NUMBER] = {"SELECT number FROM webhook WHERE id = ?1", SQ_READER},
 		[SQ_CLAIM_DUE] = {"SELECT key FROM delivery INDEXED BY delivery_due "

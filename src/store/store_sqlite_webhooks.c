@@ -146,11 +146,25 @@ static int update(struct store_sqlite *s, struct sq_hook *hook, struct webhook *
 	return 0;
 }
 
+/* For a reason: not by the customer, who knows. */
+static int tell_disabled(struct store_sqlite *s, struct store_request *r, const struct sq_hook *hook,
+		struct ch_err *err)
+{
+	struct ops_event e = {
+			.type = EVENT_WEBHOOK_DISABLED,
+			.at_ms = r->u.webhook_update.in.now_ms,
+			.reason = hook->settings->disabled_reason,
+	};
+
+	return e.reason == NULL ? 0 : sq_event_make(s, r, hook, &e, err);
+}
+
 int sq_webhook_update(struct store_sqlite *s, struct store_request *r, struct ch_err *err)
 {
 	const struct webhook *in = &r->u.webhook_update.in.webhook;
 	struct sq_hook *hook = own_hook(s, in->account, &in->id);
 	struct webhook *settings;
+	bool was_enabled;
 	int rc;
 
 	if (hook == NULL)
@@ -163,9 +177,12 @@ int sq_webhook_update(struct store_sqlite *s, struct store_request *r, struct ch
 	settings->created_ms = hook->created_ms;
 	settings->revision = in->revision + 1;
 	settings->deleted = false;
+	was_enabled = hook->settings->enabled;
 	rc = update(s, hook, settings, &r->u.webhook_update, err);
 	if (rc != 0)
 		webhook_destroy(&settings);
+	else if (was_enabled && !hook->settings->enabled)
+		rc = tell_disabled(s, r, hook, err);
 	return rc;
 }
 
@@ -296,12 +313,13 @@ static void bind_receiver(struct sq_conn *c, enum sq_stmt which, const struct ru
 	sq_bind_int(c, which, 11, r->streak.attempts);
 	sq_bind_blob(c, which, 12, has_streak ? r->streak.delivery.b : NULL, sizeof(r->streak.delivery.b));
 	sq_bind_int(c, which, 13, r->streak.has_others);
+	sq_bind_int(c, which, 14, r->dropped);
 }
 
 static int write_ledger(struct sq_conn *c, const struct sq_hook *hook, struct ch_err *err)
 {
 	enum sq_stmt which =
-			sq_history_bind(c, hook, SQ_LEDGER_SET_ALL, 14) ? SQ_LEDGER_SET_ALL : SQ_LEDGER_SET;
+			sq_history_bind(c, hook, SQ_LEDGER_SET_ALL, 15) ? SQ_LEDGER_SET_ALL : SQ_LEDGER_SET;
 
 	sq_bind_int(c, which, 1, hook->number);
 	sq_bind_int(c, which, 2, hook->counts.accepted);
@@ -403,7 +421,7 @@ static bool is_rotation_sane(struct sq_conn *c, enum sq_stmt which)
 	       sq_is_sane(ends_ms) && ends_ms >= started_ms;
 }
 
-/* Six columns from at on. */
+/* Six columns from at on, and one that came later. */
 static int read_receiver(
 		struct sq_conn *c, enum sq_stmt which, int at, struct rules_receiver *ret, struct ch_err *err)
 {
@@ -412,10 +430,12 @@ static int read_receiver(
 			.streak.since_ms = sq_int(c, which, at + 2),
 			.streak.attempts = sq_int(c, which, at + 3),
 			.streak.has_others = sq_int(c, which, at + 5) != 0,
+			.dropped = sq_int(c, which, 28),
 	};
 
 	if (!sq_enum(c, which, at + 1, INT_MAX, &r.quiet_status) || !sq_is_sane(r.quiet_until_ms) ||
-			!sq_is_sane(r.streak.since_ms) || !sq_is_sane(r.streak.attempts) ||
+			!sq_is_sane(r.dropped) || !sq_is_sane(r.streak.since_ms) ||
+			!sq_is_sane(r.streak.attempts) ||
 			(r.streak.since_ms != 0 && !sq_id(c, which, at + 4, &r.streak.delivery)))
 		return sq_damaged("what is kept about a receiver can't be", err);
 	*ret = r;
@@ -427,7 +447,7 @@ int sq_hook_row_read(struct sq_conn *c, enum sq_stmt which, struct sq_hook_row *
 	struct sq_hook_row row = {
 			.number = sq_int(c, which, 0),
 			.counts = read_counts(c, which, 13),
-			.extra = sq_int(c, which, 28),
+			.extra = sq_int(c, which, 29),
 	};
 	struct webhook *w = &row.webhook;
 	int task = 0, rc = 0;

@@ -411,6 +411,14 @@ static void count_commit(struct store_stats *stats, size_t rows, int64_t ms)
 	atomic_fetch_add(&stats->commit_bucket[i], 1);
 }
 
+static void count_events(struct store_stats *stats, struct store_request *const *requests, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		atomic_fetch_add(&stats->events, requests[i]->events.made);
+		atomic_fetch_add(&stats->events_dropped, requests[i]->events.dropped);
+	}
+}
+
 static int commit(struct store_writer *w, struct store_request *const *requests, size_t n)
 {
 	int64_t began_ms = ch_clock_mono(&w->clock).ms;
@@ -418,6 +426,7 @@ static int commit(struct store_writer *w, struct store_request *const *requests,
 
 	if (rc == 0) {
 		count_commit(w->stats, n, ch_clock_mono(&w->clock).ms - began_ms);
+		count_events(w->stats, requests, n);
 	} else {
 		atomic_fetch_add(&w->stats->failures, 1);
 	}

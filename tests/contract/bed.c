@@ -207,6 +207,16 @@ void ask_attempt(const struct bed *b, struct store_request *r, const struct deli
 		a->in.next.finished_ms = b->clock.wall.ms;
 }
 
+void ask_dead(const struct bed *b, struct store_request *r, unsigned webhook)
+{
+	store_request_init(r, STORE_EVENT, NULL, NULL);
+	r->u.event.in.account = ACCOUNT;
+	r->u.event.in.webhook_id = id_of('w', webhook);
+	r->u.event.in.type = EVENT_WEBHOOK_DEAD;
+	r->u.event.in.reason = ch_strdup("5 attempts in a row failed");
+	r->u.event.in.now_ms = b->clock.wall.ms;
+}
+
 void ask_resend(const struct bed *b, struct store_request *r, const struct id *id)
 {
 	store_request_init(r, STORE_RESEND, NULL, NULL);

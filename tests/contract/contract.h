@@ -81,6 +81,8 @@ void ask_sweep(const struct bed *b, struct store_request *r, unsigned n, size_t 
 /* An attempt at the delivery d, a copy of what the put gave. */
 void ask_attempt(const struct bed *b, struct store_request *r, const struct delivery *d, unsigned attempt,
 		enum delivery_state next);
+/* That a webhook of ACCOUNT is DEAD. */
+void ask_dead(const struct bed *b, struct store_request *r, unsigned webhook);
 /* Of ACCOUNT. */
 void ask_resend(const struct bed *b, struct store_request *r, const struct id *id);
 void ask_probe(struct store_request *r, unsigned webhook, const struct id *last); /* NULL: none */
@@ -130,6 +132,7 @@ int contract_lists(void);
 int contract_batches(void);
 int contract_rounds(void);
 int contract_erase(void);
+int contract_events(void);
 int contract_releases(void);
 int contract_replays(void);
 int contract_retention(void);

@@ -92,7 +92,7 @@ static int get_call(const struct bed *b, int64_t account, unsigned call)
 	return serve_drop(b, &r);
 }
 
-static void a_key_is_rotated_and_events_are_set(void **state)
+static void a_key_is_rotated(void **state)
 {
 	struct bed *b = *state;
 	struct store_request r;
@@ -103,10 +103,6 @@ static void a_key_is_rotated_and_events_are_set(void **state)
 	r.u.account_update.in.now_ms = NOW_MS + 5;
 	r.u.account_update.in.has_key[1] = true;
 	r.u.account_update.in.key_sha256[1][0] = 9;
-	r.u.account_update.in.has_events = true;
-	r.u.account_update.in.events_url = ch_strdup("https://example.com/events");
-	r.u.account_update.in.events_secret = (uint8_t *)ch_memdup0("\0seal", 5);
-	r.u.account_update.in.events_secret_len = 5;
 	assert_int_equal(serve_drop(b, &r), 0);
 	list(b, &r);
 	assert_int_equal(r.u.account_list.out.count, 2);
@@ -116,10 +112,6 @@ static void a_key_is_rotated_and_events_are_set(void **state)
 	assert_int_equal(a->key_sha256[1][0], 9);
 	assert_int_equal(a->key_rotated_ms[0], 0);
 	assert_int_equal(a->key_rotated_ms[1], NOW_MS + 5);
-	assert_string_equal(a->events_url, "https://example.com/events");
-	assert_int_equal(a->events_secret_len, 5);
-	assert_memory_equal(a->events_secret, "\0seal", 5);
-	assert_null(r.u.account_list.out.accounts[0].events_url);
 	assert_int_equal(r.u.account_list.out.accounts[0].key_sha256[1][0], 2);
 	store_request_fini(&r);
 }
@@ -248,8 +240,7 @@ static void unfinished_removal_is_found(void **state)
 int contract_accounts(void)
 {
 	static const struct CMUnitTest tests[] = {
-			cmocka_unit_test_setup_teardown(
-					a_key_is_rotated_and_events_are_set, bed_setup, bed_teardown),
+			cmocka_unit_test_setup_teardown(a_key_is_rotated, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(
 					an_account_that_is_not_there, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(deletion_names_the_webhooks, bed_setup, bed_teardown),

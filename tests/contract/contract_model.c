@@ -437,6 +437,10 @@ static unsigned run_seed(uint64_t seed)
 	w->deliveries = calloc(DELIVERIES_MAX, sizeof(*w->deliveries));
 	bed_open(&w->beds[0], MEMORY_FAULT);
 	bed_open(&w->beds[1], SQLITE_FAULT);
+	for (int s = 0; s < STORES; s++) {
+		make_webhook_of(&w->beds[s], ops_event_account(ACCOUNT), WEBHOOKS + 1);
+		make_webhook_of(&w->beds[s], EVENT_OPERATOR, WEBHOOKS + 2);
+	}
 	for (int i = 0; i < STEPS; i++) {
 		int64_t ms = below(w, 6) == 0 ? 86400000 * 3 : below(w, 3000);
 

@@ -196,6 +196,41 @@ static void add_sweeps(const struct bed *b, struct ch_buf *out)
 	store_request_fini(&r);
 }
 
+/* An event without the ids of deliveries: those are each store's own. */
+static void add_event(const struct bed *b, struct ch_buf *out, const struct delivery *d)
+{
+	const char *cut;
+	struct store_request r;
+
+	ch_buf_addf(out, "event %s tries %d attempts %d created %lld due %lld finished %lld (%s) ",
+			delivery_state_name(d->state), d->tries, d->attempts, (long long)d->created_ms,
+			(long long)d->due_ms, (long long)d->finished_ms, d->reason == NULL ? "-" : d->reason);
+	store_request_init(&r, STORE_CALL_GET, NULL, NULL);
+	r.u.call_get.in.account = d->account;
+	r.u.call_get.in.id = d->call_id;
+	assert_int_equal(serve(b, &r), 0);
+	cut = strstr(r.u.call_get.out.body->data, "\"deliveryId\"");
+	ch_buf_add(out, r.u.call_get.out.body->data,
+			cut == NULL ? r.u.call_get.out.body->len
+				    : (size_t)(cut - r.u.call_get.out.body->data));
+	ch_buf_adds(out, "\n");
+	store_request_fini(&r);
+}
+
+/* The newest page of what an account's receiver of events has. */
+static void add_events(const struct bed *b, struct ch_buf *out, int64_t account)
+{
+	struct store_request r;
+
+	add_webhooks(b, out, account);
+	ask_list(&r, PAGE);
+	r.u.delivery_list.in.account = account;
+	assert_int_equal(serve(b, &r), 0);
+	for (size_t i = 0; i < r.u.delivery_list.out.count; i++)
+		add_event(b, out, &r.u.delivery_list.out.rows[i]);
+	store_request_fini(&r);
+}
+
 char *dump(const struct bed *b, unsigned calls, unsigned webhooks)
 {
 	struct ch_buf out;
@@ -212,6 +247,9 @@ char *dump(const struct bed *b, unsigned calls, unsigned webhooks)
 		add_webhooks(b, &out, account);
 		add_deliveries(b, &out, account);
 	}
+	add_events(b, &out, ops_event_account(ACCOUNT));
+	add_events(b, &out, ops_event_account(OTHER_ACCOUNT));
+	add_events(b, &out, EVENT_OPERATOR);
 	for (unsigned i = 0; i < webhooks; i++) {
 		add_claim(b, &out, i);
 		add_lane(b, &out, i);

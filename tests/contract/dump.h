@@ -9,8 +9,8 @@
 
 #include "contract.h"
 
-/* Of both accounts, the calls and webhooks with numbers below those. Fails the test when a ledger does not
- * add up. */
+/* Of both accounts and the receivers of events, the calls and webhooks with numbers below those. Fails the
+ * test when a ledger does not add up. */
 char *dump(const struct bed *b, unsigned calls, unsigned webhooks);
 
 #endif

@@ -20,6 +20,7 @@ int main(void)
 		failed += contract_batches();
 		failed += contract_rounds();
 		failed += contract_erase();
+		failed += contract_events();
 		failed += contract_releases();
 		failed += contract_replays();
 		failed += contract_retention();

@@ -120,7 +120,7 @@ def test_settings_are_kept(service, receiver):
     assert answer.status == 200 and answer.json()["eventsUrl"] == receiver.url(path="/events")
     service.stop()
     service.start()
-    assert service.request("GET", "/v1/account", key=key).json() == answer.json()
+    assert service.request("GET", "/v1/account", key=key).json() == answer.json() | {"eventsSecret": None}
     assert service.request("GET", "/v1/account").json()["eventsUrl"] is None
 
 

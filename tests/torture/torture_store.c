@@ -8,7 +8,7 @@
 #include "base/assert.h"
 #include "torture.h"
 
-#define BATCH 6
+#define BATCH 8
 #define NUMBERS 12 /* of calls and webhooks in a dump */
 
 /* ---- SQLite's memory out of base/alloc, with its size in front, which SQLite asks for ---- */
@@ -82,7 +82,7 @@ static void take_sqlite_memory(void)
 
 struct scene {
 	struct bed bed;
-	struct delivery delivery;
+	struct delivery delivery, other;
 	char *before;
 	struct store_request rows[BATCH];
 	int row_count;
@@ -104,7 +104,10 @@ static void *scene_open(void)
 
 	bed_open(&s->bed, *flavour);
 	make_webhook(&s->bed, 1, true);
+	make_webhook_of(&s->bed, ops_event_account(ACCOUNT), NUMBERS + 1);
+	make_webhook_of(&s->bed, EVENT_OPERATOR, NUMBERS + 2);
 	s->delivery = make_delivery(&s->bed, 1);
+	s->other = make_delivery(&s->bed, 6);
 	make_webhook(&s->bed, 2, true);
 	put_one(&s->bed, 2);
 	put_one(&s->bed, 3);
@@ -124,6 +127,7 @@ static void scene_close(void *ctx)
 
 	rows_drop(s);
 	delivery_fini(&s->delivery);
+	delivery_fini(&s->other);
 	bed_close(&s->bed);
 	ch_free(s->before);
 	free(s);
@@ -141,7 +145,10 @@ static void ask_batch(struct scene *s)
 	ask_attempt(b, &s->rows[2], &s->delivery, 1, DELIVERY_DELIVERED);
 	ask_webhook(b, &s->rows[3], 4, true);
 	ask_update(b, &s->rows[4], 2, false, 1);
+	s->rows[4].u.webhook_update.in.webhook.disabled_reason = ch_strdup("it is gone");
 	ask_sweep(b, &s->rows[5], 2, 10);
+	ask_attempt(b, &s->rows[6], &s->other, 2, DELIVERY_FAILED);
+	ask_dead(b, &s->rows[7], 1);
 	s->row_count = BATCH;
 }
 
@@ -179,7 +186,8 @@ static void batch_check(void *ctx, int rc)
 	} else {
 		assert_int_equal(s->rows[0].u.call_put.out.delivery_count, 2);
 		assert_int_equal(s->rows[5].u.webhook_sweep.out.moved, 4);
-		assert_ledger(&s->bed, ACCOUNT, 4, 1, 0, 4, 0);
+		assert_ledger(&s->bed, ACCOUNT, 4, 1, 1, 4, 0);
+		assert_ledger(&s->bed, ops_event_account(ACCOUNT), 3, 0, 0, 0, 0);
 	}
 	ch_free(now);
 }

@@ -80,7 +80,7 @@ static void store_accounts(struct api_rig *r)
 		struct store_request s;
 
 		store_request_init(&s, STORE_ACCOUNT_CREATE, NULL, NULL);
-		assert_int_equal(account_copy(&r->accounts[i], &s.u.account_create.in.account), 0);
+		s.u.account_create.in.account = r->accounts[i];
 		api_rig_store(r, &s);
 		assert_int_equal(s.result, 0);
 		assert_int_equal(s.u.account_create.out.number, r->accounts[i].number);

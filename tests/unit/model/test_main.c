@@ -13,6 +13,7 @@ int main(void)
 	failed += call_limits_tests();
 	failed += address_tests();
 	failed += delivery_tests();
+	failed += ops_event_tests();
 	failed += url_tests();
 	failed += webhook_tests();
 	failed += webhook_store_tests();

@@ -28,6 +28,7 @@ int call_order_tests(void);
 int call_refused_tests(void);
 int delivery_tests(void);
 int id_tests(void);
+int ops_event_tests(void);
 int problems_tests(void);
 int url_tests(void);
 int webhook_store_tests(void);

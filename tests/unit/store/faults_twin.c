@@ -122,7 +122,11 @@ static size_t build(const struct twin *t, int side, int step, struct store_reque
 	case 0:
 		ask_webhook(b, &list[0], 1, true);
 		ask_webhook(b, &list[1], 2, false);
-		return 2;
+		ask_webhook(b, &list[2], WEBHOOKS + 1, true);
+		list[2].u.webhook_create.in.webhook.account = ops_event_account(ACCOUNT);
+		ask_webhook(b, &list[3], WEBHOOKS + 2, true);
+		list[3].u.webhook_create.in.webhook.account = EVENT_OPERATOR;
+		return 4;
 	case 1:
 		return add_puts(b, list, 1, 3, 3000);
 	case 2:
@@ -135,8 +139,10 @@ static size_t build(const struct twin *t, int side, int step, struct store_reque
 		return 1 + add_puts(b, list + 1, 6, 2, 10);
 	case 5: /* the switch and what follows it, in one batch */
 		ask_update(b, &list[0], 1, false, 1);
+		list[0].u.webhook_update.in.webhook.disabled_reason = ch_strdup("it is gone");
 		ask_sweep(b, &list[1], 1, 2);
-		return 2;
+		ask_dead(b, &list[2], 3);
+		return 3;
 	case 6:
 	case 7: /* which rows a sweep takes first is the store's own affair: the last takes all */
 		ask_sweep(b, &list[0], 1, step == 6 ? 3 : 100);
