@@ -344,6 +344,7 @@ void engine_turn(struct engine *e)
 		if (e->survey.is_wanted && !e->survey.under_way && e->survey.at_mono_ms <= engine_mono_ms(e))
 			engine_submit_survey(e);
 		engine_note_overdue(e);
+		engine_tell_again(e);
 		run_pauses(e);
 		run_dues(e);
 	}
@@ -362,6 +363,7 @@ static int64_t next_timer(const struct engine *e, int64_t now_mono_ms)
 	if (e->survey.is_wanted && !e->survey.under_way)
 		wake = earlier(wake, e->survey.at_mono_ms);
 	wake = earlier(wake, engine_next_overdue(e));
+	wake = earlier(wake, engine_next_telling(e));
 	if (e->downtime.is_on && !e->downtime.is_asking && engine_may_send(e) && engine_has_sendable(e))
 		wake = earlier(wake, e->downtime.ask_at_mono_ms);
 	n = ch_heap_min(&e->dues);
@@ -406,6 +408,7 @@ int engine_create(const struct engine_conf *conf, struct engine **ret, struct ch
 	ch_list_init(&e->flights);
 	ch_list_init(&e->overdue);
 	ch_list_init(&e->unwritten);
+	ch_list_init(&e->untold);
 	ch_list_init(&e->trials);
 	ch_list_init(&e->checks);
 	ch_heap_init(&e->dues);
@@ -447,7 +450,8 @@ void engine_abort(struct engine *e)
 bool engine_is_idle(const struct engine *e)
 {
 	return e->in_flight == 0 && e->results == 0 && e->claims == 0 && e->switch_offs == 0 &&
-	       e->tidyings == 0 && e->trial_count == 0 && e->check_count == 0 && !e->survey.under_way;
+	       e->tidyings == 0 && e->tellings == 0 && e->trial_count == 0 && e->check_count == 0 &&
+	       !e->survey.under_way;
 }
 
 void engine_destroy(struct engine **ep)
@@ -457,6 +461,7 @@ void engine_destroy(struct engine **ep)
 	if (!e)
 		return;
 	CH_ASSERT(engine_is_idle(e));
+	engine_drop_untold(e);
 	for (struct ch_map_node *n = ch_map_next(&e->lanes, NULL), *next; n; n = next) {
 		next = ch_map_next(&e->lanes, n);
 		remove_lane(e, CH_CONTAINER_OF(n, struct lane, node));

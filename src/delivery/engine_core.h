@@ -3,10 +3,10 @@
  * Role:      struct engine, and the doors between engine.c (turns and timers), engine_ring.c (who sends
  *            next), engine_lanes.c (which lanes there are, their settings), engine_states.c (their states),
  *            engine_switch.c (webhooks that we switch off), engine_rotation.c (their secrets),
- *            engine_outage.c (our own line), engine_survey.c (which webhooks there are), claim.c and probe.c
- *            (the store's deliveries), pipeline.c (an attempt out), pipeline_verdict.c (what it means),
- *            pipeline_result.c (its result into the store), engine_test.c (test calls) and engine_check.c
- *            (whether a URL would do).
+ *            engine_events.c (what they have to tell), engine_outage.c (our own line), engine_survey.c
+ *            (which webhooks there are), claim.c and probe.c (the store's deliveries), pipeline.c (an attempt
+ *            out), pipeline_verdict.c (what it means), pipeline_result.c (its result into the store),
+ *            engine_test.c (test calls) and engine_check.c (whether a URL would do).
  * Threads:   the engine's loop.
  * Invariant: engine_replan ran after each change to a lane: rings, claimers and both heaps follow from the
  *            lane's fields and are set nowhere else.
@@ -93,6 +93,9 @@ struct engine {
 	int claims; /* under way */
 	int switch_offs; /* under way */
 	int tidyings; /* of rotations and suspensions that ended, under way */
+	int tellings; /* of events, under way */
+	struct ch_list untold; /* events that the store refused */
+	int64_t tell_at_mono_ms; /* when to try again with those */
 	struct ch_list trials; /* test calls under way (engine_test.c) */
 	int trial_count;
 	struct ch_list checks; /* of URLs, under way (engine_check.c) */
@@ -188,6 +191,14 @@ void engine_rotate(struct engine *e, struct lane *l);
 /* Tells the store of the lane's settings, in passing: should it come to nothing, it keeps what it has.
  * ends_quiet: and that the receiver no longer asks to be left alone. */
 void engine_write_back(struct engine *e, const struct lane *l, bool ends_quiet);
+
+/* ---- engine_events.c ---- */
+
+/* The lane has just become DEAD. */
+void engine_tell_dead(struct engine *e, const struct lane *l);
+int64_t engine_next_telling(const struct engine *e); /* mono ms; INT64_MAX: nothing waits to be told */
+void engine_tell_again(struct engine *e);
+void engine_drop_untold(struct engine *e);
 
 /* ---- engine_outage.c ---- */
 

@@ -179,6 +179,7 @@ static void die(struct engine *e, struct lane *l)
 	l->probe_at_mono_ms = now + health_pause_ms(0, &e->conf.rand);
 	atomic_fetch_add_explicit(&e->stats.deaths, 1, memory_order_relaxed);
 	enter_dead(e, l);
+	engine_tell_dead(e, l);
 }
 
 void engine_failure(struct engine *e, struct lane *l, const struct id *delivery)

@@ -50,6 +50,7 @@ static int fill(struct switch_off *s, struct lane *l)
 		return rc;
 	s->lane = l;
 	s->revision = w->revision;
+	s->request.u.webhook_update.in.now_ms = engine_wall_ms(l->engine);
 	w->enabled = false;
 	ch_free(w->disabled_reason);
 	w->disabled_reason = ch_strdup(l->gone_words);

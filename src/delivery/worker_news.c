@@ -103,26 +103,32 @@ static void add_account_deletion(
 		add_deletion(all, gone->in.number, &gone->out.webhooks[i], is_counting);
 }
 
-static void add_due(const struct workers *all, const struct store_webhook_sweep *sweep, bool is_counting)
+static void add_due(const struct workers *all, const struct id *webhook, bool is_counting)
 {
-	struct news_item *item = NULL;
-	if (sweep->out.released && sweep->out.moved > 0)
-		item = place(all, &sweep->in.id, is_counting);
+	struct news_item *item = place(all, webhook, is_counting);
 	if (!item)
 		return;
 	item->kind = NEWS_DUE;
-	item->u.id = sweep->in.id;
+	item->u.id = *webhook;
+}
+
+static void add_swept(const struct workers *all, const struct store_webhook_sweep *sweep, bool is_counting)
+{
+	if (sweep->out.released && sweep->out.moved > 0)
+		add_due(all, &sweep->in.id, is_counting);
 }
 
 static void add_replayed(const struct workers *all, const struct store_replay_step *step, bool is_counting)
 {
-	struct news_item *item = NULL;
 	if (step->out.opened > 0)
-		item = place(all, &step->out.webhook_id, is_counting);
-	if (!item)
-		return;
-	item->kind = NEWS_DUE;
-	item->u.id = step->out.webhook_id;
+		add_due(all, &step->out.webhook_id, is_counting);
+}
+
+/* Events that the write made lie in the store already. */
+static void add_events(const struct workers *all, const struct store_events *events, bool is_counting)
+{
+	for (size_t i = 0; i < events->count; i++)
+		add_due(all, &events->webhooks[i], is_counting);
 }
 
 /* Takes *d when not counting. Those of a webhook that is switched off are parked already: no loop has to hear
@@ -174,6 +180,7 @@ static void add_news(const struct workers *all, struct store_request *r, bool is
 {
 	if (r->result != 0)
 		return;
+	add_events(all, &r->events, is_counting);
 	switch (r->kind) {
 	case STORE_WEBHOOK_CREATE:
 		add_webhook(all, &r->u.webhook_create.in.webhook, is_counting);
@@ -188,7 +195,7 @@ static void add_news(const struct workers *all, struct store_request *r, bool is
 		add_account_deletion(all, &r->u.account_delete, is_counting);
 		break;
 	case STORE_WEBHOOK_SWEEP:
-		add_due(all, &r->u.webhook_sweep, is_counting);
+		add_swept(all, &r->u.webhook_sweep, is_counting);
 		break;
 	case STORE_REPLAY_STEP:
 		add_replayed(all, &r->u.replay_step, is_counting);

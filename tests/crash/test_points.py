@@ -2,17 +2,19 @@
 import hashlib
 import json
 import os
+import random
 import re
 import signal
 import socket
 import sqlite3
 import uuid
+from contextlib import closing
 
 import pytest
 
 from aging import age, counts
 from bed import fsck
-from e2e import API_KEY, ROOT
+from e2e import API_KEY, ROOT, Receiver
 from load import AGENT, Died, some_call
 
 OPENING = ["open_locked", "open_file_made", "open_connected", "migrate_begun", "migrate_changed", "migrate_marked",
@@ -32,6 +34,7 @@ SWEEPS = [("sweep_inside", 1), ("sweep_between", 1), ("sweep_inside", 2), ("swee
 ACCOUNTS = [("account_closed", 1), ("sweep_inside", 2), ("purge_inside", 1), ("sweep_between", 4), ("purge_inside", 2),
             ("purge_finished", 1)]
 ERASES = [("erase_inside", 200), ("erase_committed", 410)]  # and what the call is after
+EVENTS = [("event_inside", 1), ("event_inside", 2)]
 REPLAYS = [("replay_inside", 1), ("replay_between", 1), ("replay_inside", 2), ("replay_between", 2)]
 # With the age in days: deliveries of three webhooks go with their calls, or the attempts alone.
 RETENTION = [("retention_inside", 2, 91), ("retention_inside", 30, 91), ("retention_inside", 64, 91),
@@ -52,7 +55,7 @@ def names_in_header():
 
 def test_every_point_of_the_list_is_crashed_at():
     used = {*OPENING, *FIRST_START, *LATER_START, *CHECKPOINT, *STOP}
-    used |= {name for name, _ in UNDER_LOAD + SWEEPS + ACCOUNTS + REPLAYS + ERASES}
+    used |= {name for name, _ in UNDER_LOAD + SWEEPS + ACCOUNTS + EVENTS + REPLAYS + ERASES}
     used |= {name for name, _, _ in RETENTION}
     assert used == names_in_header()
 
@@ -486,3 +489,30 @@ def test_a_crash_while_a_call_is_erased_leaves_it_whole_or_gone(make_world, poin
     assert client.ask("DELETE", path)[0] == 204
     client.close()
     assert not files_with(world, marker)
+
+
+@pytest.mark.parametrize("name,passing", EVENTS)
+def test_a_crash_inside_an_event_leaves_neither_cause_nor_event(make_world, name, passing):
+    """Then both come, once: the receivers of the account and of the operator stand in one transaction with it."""
+    world, own, operators = make_world(), Receiver(), Receiver()
+    world.service.options += ("--events-url", operators.url(), "--events-secret", "the-secret-of-all-events")
+    assert world.start(f"{name}:{passing}")
+    assert world.service.request("PATCH", "/v1/account", {"eventsUrl": own.url()}).status == 200
+    hook, _ = world.service.webhook(world.audience.url("gone"))
+    call = some_call(random.Random(1), status="COMPLETED")
+    world.service.put(call)
+    world.killed()
+    assert own.got.empty() and operators.got.empty()
+    assert fsck(world.service.store)[0] == 0
+    with closing(sqlite3.connect(world.path)) as db:
+        assert db.execute("SELECT enabled FROM webhook WHERE account = 1").fetchone() == (1,)
+        assert db.execute("SELECT count(*) FROM call_version WHERE account <= 0").fetchone() == (0,)
+    assert world.start()
+    told = [json.loads(receiver.next().body) for receiver in (own, operators)]
+    assert told[0] == told[1] and told[0]["data"]["webhookId"] == hook
+    assert not world.service.request("GET", f"/v1/webhooks/{hook}").json()["enabled"]
+    world.stop()
+    assert own.got.empty() and operators.got.empty()
+    assert fsck(world.service.store)[0] == 0
+    own.close()
+    operators.close()

@@ -8,6 +8,7 @@
 int engine_claim_tests(void);
 int engine_damage_tests(void);
 int engine_dead_tests(void);
+int engine_events_tests(void);
 int engine_hooks_tests(void);
 int engine_memory_tests(void);
 int engine_regression_tests(void);

@@ -119,6 +119,8 @@ static void on_committed(void *ctx, struct store_request *const *requests, size_
 		struct store_request *q = requests[i];
 		if (q->result != 0)
 			continue;
+		for (size_t k = 0; k < q->events.count && r->engine && !r->holds_news; k++)
+			engine_due(r->engine, &q->events.webhooks[k]);
 		if (q->kind == STORE_WEBHOOK_CREATE)
 			tell(r, &q->u.webhook_create.in.webhook);
 		else if (q->kind == STORE_WEBHOOK_UPDATE)

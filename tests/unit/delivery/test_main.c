@@ -18,6 +18,7 @@ int main(void)
 	failed += engine_damage_tests();
 	failed += engine_hooks_tests();
 	failed += engine_dead_tests();
+	failed += engine_events_tests();
 	failed += engine_slots_tests();
 	failed += engine_trial_tests();
 	failed += engine_check_tests();
