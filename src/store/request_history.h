@@ -8,6 +8,8 @@
 #ifndef CH_STORE_REQUEST_HISTORY_H
 #define CH_STORE_REQUEST_HISTORY_H
 
+#include <stdbool.h>
+
 #include "model/id.h"
 #include "policy/backlog.h"
 #include "policy/latency.h"
@@ -40,13 +42,16 @@ struct store_history {
 /* STORE_BACKLOG: counts what is PENDING for a webhook by its age, in pieces of `limit` rows, the first with
  * after_due_ms INT64_MIN, the next with what the one before says. The pieces are no snapshot: what becomes
  * due at another time meanwhile may come twice or not at all. The age is that of the delivery's id.
- * CH_ENOENT, for a deleted webhook too. */
+ * CH_ENOENT, for a deleted webhook too. is_all: for all webhooks of all accounts; a store may then take no
+ * notice of limit. */
 struct store_backlog {
 	struct {
+		bool is_all;
 		int64_t account;
 		struct id webhook_id;
 		int64_t now_ms;
 		size_t limit; /* >= 1 */
+		int64_t after_webhook; /* is_all only: the store's own number; 0 at first */
 		int64_t after_due_ms; /* exclusive */
 		struct id after;
 	} in;
@@ -54,6 +59,7 @@ struct store_backlog {
 		int64_t counts[BACKLOG_AGES];
 		int64_t oldest_ms; /* when the oldest of these was made; -1: there are none */
 		bool more;
+		int64_t last_webhook;
 		int64_t last_due_ms;
 		struct id last;
 	} out;

@@ -97,9 +97,14 @@ struct memory_space {
 	size_t delivery_count, delivery_cap;
 };
 
-/* Which attempt was the how manieth; by ids, because rows are removed with their account. */
+/* Which attempt was the how manieth, and what is counted of it; by ids, because rows are removed with their
+ * account, or when they are old. */
 struct memory_log {
-	struct id delivery_id, attempt_id;
+	struct id webhook_id, delivery_id, attempt_id;
+	int64_t started_ms;
+	enum attempt_outcome outcome;
+	int status;
+	int32_t total_us;
 };
 
 enum memory_account_state { MEMORY_ACCOUNT_LIVE, MEMORY_ACCOUNT_CLOSED, MEMORY_ACCOUNT_GONE };

@@ -217,7 +217,15 @@ int memory_attempt_add(struct store_memory *m, struct memory_delivery *d, const 
 	u->id = a->id;
 	u->tried = d->tried;
 	m->attempts_made++;
-	m->log[m->log_count++] = (struct memory_log){d->row.id, a->id};
+	m->log[m->log_count++] = (struct memory_log){
+			.webhook_id = d->webhook->id,
+			.delivery_id = d->row.id,
+			.attempt_id = a->id,
+			.started_ms = a->started_ms,
+			.outcome = a->outcome,
+			.status = a->status,
+			.total_us = a->total_us,
+	};
 	if (at == d->attempt_count - 1)
 		d->tried = m->attempts_made;
 	memory_undo_push(m, &u->undo, attempt_made_back, NULL);

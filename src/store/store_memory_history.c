@@ -3,7 +3,8 @@
 #include "store/history.h"
 #include "store/store_memory.h"
 
-/* Nothing is counted ahead: the attempts are all there, and a question walks along them. */
+/* Nothing is counted ahead: the log has all attempts, also those that retention removed, and a question walks
+ * along it. */
 
 static int not_found(struct store_request *r)
 {
@@ -17,24 +18,22 @@ static const struct memory_webhook *find(const struct store_memory *m, int64_t a
 	return w == NULL || w->settings->deleted || w->settings->account != account ? NULL : w;
 }
 
-static void add_attempts(const struct memory_delivery *d, struct store_history *q)
+static void add(const struct memory_log *row, struct store_history *q)
 {
-	int64_t end_s = q->in.from_s + (int64_t)q->in.count * q->in.step_s;
+	const struct attempt a = {.started_ms = row->started_ms,
+			.outcome = row->outcome,
+			.status = row->status,
+			.total_us = row->total_us};
+	int64_t end_s = q->in.from_s + (int64_t)q->in.count * q->in.step_s, at_s = history_minute_of(&a);
 
-	for (size_t i = 0; i < d->attempt_count; i++) {
-		const struct attempt *a = &d->attempts[i];
-		int64_t at_s = history_minute_of(a);
-
-		if (history_counts(a) && at_s >= q->in.from_s && at_s < end_s)
-			history_add(a, &q->out.points[(at_s - q->in.from_s) / q->in.step_s]);
-	}
+	if (history_counts(&a) && at_s >= q->in.from_s && at_s < end_s)
+		history_add(&a, &q->out.points[(at_s - q->in.from_s) / q->in.step_s]);
 }
 
 int memory_history(const struct store_memory *m, struct store_request *r)
 {
 	struct store_history *q = &r->u.history;
 	const struct memory_webhook *w = find(m, q->in.account, &q->in.webhook_id);
-	const struct memory_space *s = memory_space_find(m, q->in.account);
 
 	history_check(q);
 	if (w == NULL)
@@ -42,9 +41,9 @@ int memory_history(const struct store_memory *m, struct store_request *r)
 	q->out.points = ch_calloc(q->in.count, sizeof(*q->out.points));
 	if (q->out.points == NULL)
 		return CH_ENOMEM;
-	for (size_t i = 0; s != NULL && i < s->delivery_count; i++)
-		if (s->deliveries[i]->webhook == w)
-			add_attempts(s->deliveries[i], q);
+	for (size_t i = 0; i < m->log_count; i++)
+		if (id_equal(&m->log[i].webhook_id, &w->id))
+			add(&m->log[i], q);
 	return 0;
 }
 
@@ -59,6 +58,19 @@ static void count_one(const struct due_node *n, struct store_backlog *q)
 	q->out.last = n->id;
 }
 
+static int count_all(const struct store_memory *m, struct store_backlog *q)
+{
+	for (struct ch_map_node *n = ch_map_next(&m->webhooks, NULL); n != NULL;
+			n = ch_map_next(&m->webhooks, n)) {
+		const struct memory_webhook *w = CH_CONTAINER_OF(n, struct memory_webhook, node);
+
+		for (const struct due_node *d = due_first(&w->pending); d != NULL;
+				d = due_after(&w->pending, d))
+			count_one(d, q);
+	}
+	return 0;
+}
+
 int memory_backlog(const struct store_memory *m, struct store_request *r)
 {
 	struct store_backlog *q = &r->u.backlog;
@@ -66,10 +78,12 @@ int memory_backlog(const struct store_memory *m, struct store_request *r)
 	const struct due_node after = {.due_ms = q->in.after_due_ms, .id = q->in.after};
 	size_t count = 0;
 
-	if (w == NULL)
-		return not_found(r);
 	CH_ASSERT(q->in.limit >= 1);
 	q->out.oldest_ms = -1;
+	if (q->in.is_all)
+		return count_all(m, q);
+	if (w == NULL)
+		return not_found(r);
 	for (const struct due_node *n = due_after(&w->pending, &after); n != NULL && count < q->in.limit;
 			n = due_after(&w->pending, n), count++)
 		count_one(n, q);

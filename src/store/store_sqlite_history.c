@@ -459,14 +459,15 @@ static struct id id_of_key(int64_t key)
 	return id;
 }
 
-static void count_one(struct sq_conn *c, struct store_backlog *q)
+static void count_one(struct sq_conn *c, enum sq_stmt which, struct store_backlog *q)
 {
-	int64_t key = sq_int(c, SQ_BACKLOG, 1), made_ms = key >> 12;
+	int64_t key = sq_int(c, which, 1), made_ms = key >> 12;
 
 	q->out.counts[backlog_age_of(q->in.now_ms - made_ms)]++;
 	if (q->out.oldest_ms < 0 || made_ms < q->out.oldest_ms)
 		q->out.oldest_ms = made_ms;
-	q->out.last_due_ms = sq_int(c, SQ_BACKLOG, 0);
+	q->out.last_due_ms = sq_int(c, which, 0);
+	q->out.last_webhook = sq_int(c, which, 2);
 	q->out.last = id_of_key(key);
 }
 
@@ -474,25 +475,26 @@ static void count_one(struct sq_conn *c, struct store_backlog *q)
  * it. */
 int sq_backlog(struct sq_conn *c, struct store_backlog *q, struct ch_err *err)
 {
-	int64_t webhook = 0;
+	enum sq_stmt which = q->in.is_all ? SQ_BACKLOG_ALL : SQ_BACKLOG;
+	int64_t webhook = q->in.after_webhook;
 	size_t count = 0;
 	bool has_row = true;
-	int rc = find_hook(c, q->in.account, &q->in.webhook_id, &webhook, err);
+	int rc = q->in.is_all ? 0 : find_hook(c, q->in.account, &q->in.webhook_id, &webhook, err);
 
 	if (rc != 0)
 		return rc;
 	CH_ASSERT(q->in.limit >= 1 && q->in.limit <= INT64_MAX);
 	q->out.oldest_ms = -1;
-	sq_bind_int(c, SQ_BACKLOG, 1, webhook);
-	sq_bind_int(c, SQ_BACKLOG, 2, q->in.after_due_ms);
-	sq_bind_int(c, SQ_BACKLOG, 3, sq_key_of(&q->in.after));
-	sq_bind_int(c, SQ_BACKLOG, 4, (int64_t)q->in.limit);
+	sq_bind_int(c, which, 1, webhook);
+	sq_bind_int(c, which, 2, q->in.after_due_ms);
+	sq_bind_int(c, which, 3, sq_key_of(&q->in.after));
+	sq_bind_int(c, which, 4, (int64_t)q->in.limit);
 	for (; rc == 0 && has_row; count += has_row) {
-		rc = sq_fetch(c, SQ_BACKLOG, &has_row, "count what waits", err);
+		rc = sq_fetch(c, which, &has_row, "count what waits", err);
 		if (rc == 0 && has_row)
-			count_one(c, q);
+			count_one(c, which, q);
 	}
-	sq_reset(c, SQ_BACKLOG);
+	sq_reset(c, which);
 	q->out.more = count == q->in.limit;
 	return rc;
 }

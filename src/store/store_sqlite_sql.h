@@ -398,8 +398,13 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 		[SQ_HISTORY_ROW] = {"SELECT attempts, delivered, latency FROM history "
 				    "WHERE step = ?1 AND start = ?2 AND webhook = ?3",
 				SQ_READER},
-		[SQ_BACKLOG] = {"SELECT at_ms, key FROM delivery INDEXED BY delivery_due WHERE webhook = ?1 "
-				"AND state = 0 AND (at_ms, key) > (?2, ?3) ORDER BY at_ms, key LIMIT ?4",
+		[SQ_BACKLOG] = {"SELECT at_ms, key, webhook FROM delivery INDEXED BY delivery_due WHERE "
+				"webhook = ?1 AND state = 0 AND (at_ms, key) > (?2, ?3) ORDER BY at_ms, key "
+				"LIMIT ?4",
+				SQ_READER},
+		[SQ_BACKLOG_ALL] = {"SELECT at_ms, key, webhook FROM delivery INDEXED BY delivery_due WHERE "
+				    "state = 0 AND (webhook, at_ms, key) > (?1, ?2, ?3) "
+				    "ORDER BY webhook, at_ms, key LIMIT ?4",
 				SQ_READER},
 		[SQ_EVENT_ACCOUNT] = {"SELECT id FROM account WHERE number = ?1", SQ_WRITER},
 		[SQ_EVENT_DELIVERY] = {"SELECT c.call_id, d.attempts FROM delivery d CROSS JOIN call_version "

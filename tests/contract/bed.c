@@ -389,9 +389,11 @@ void ask_history(const struct bed *b, struct store_request *r, unsigned webhook,
 	r->u.history.in.from_s = now_s - now_s % step_s - (int64_t)(count - 1) * step_s;
 }
 
+/* webhook ALL_WEBHOOKS: everybody's. */
 static void ask_backlog(const struct bed *b, struct store_request *r, unsigned webhook, size_t limit)
 {
 	store_request_init(r, STORE_BACKLOG, NULL, NULL);
+	r->u.backlog.in.is_all = webhook == ALL_WEBHOOKS;
 	r->u.backlog.in.account = ACCOUNT;
 	r->u.backlog.in.webhook_id = id_of('w', webhook);
 	r->u.backlog.in.now_ms = b->clock.wall.ms;
@@ -419,10 +421,11 @@ struct backlog backlog_of(const struct bed *b, unsigned webhook, size_t limit)
 			counted += q->out.counts[i];
 			all.counts[i] += q->out.counts[i];
 		}
-		assert_true(counted <= (int64_t)limit);
+		assert_true(counted <= (int64_t)limit || webhook == ALL_WEBHOOKS);
 		if (q->out.oldest_ms >= 0 && (all.oldest_ms < 0 || q->out.oldest_ms < all.oldest_ms))
 			all.oldest_ms = q->out.oldest_ms;
 		more = q->out.more;
+		q->in.after_webhook = q->out.last_webhook;
 		q->in.after_due_ms = q->out.last_due_ms;
 		q->in.after = q->out.last;
 		store_request_clear_out(&r);

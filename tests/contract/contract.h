@@ -7,6 +7,7 @@
 #ifndef CH_TESTS_CONTRACT_H
 #define CH_TESTS_CONTRACT_H
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -111,7 +112,8 @@ struct lane_row lane_of(const struct bed *b, unsigned webhook);
 /* The newest count stretches, that of now the last. */
 void ask_history(
 		const struct bed *b, struct store_request *r, unsigned webhook, int32_t step_s, size_t count);
-/* Of ACCOUNT, summed over pieces of limit; oldest_ms -2: there is no such webhook. */
+#define ALL_WEBHOOKS UINT_MAX
+/* Of ACCOUNT, or ALL_WEBHOOKS; summed over pieces of limit; oldest_ms -2: there is no such webhook. */
 struct backlog {
 	int64_t counts[BACKLOG_AGES];
 	int64_t oldest_ms;

@@ -107,6 +107,39 @@ static void others_and_deleted_webhooks_have_none(void **state)
 	assert_int_equal(backlog_of(b, 1, 10).oldest_ms, -2);
 }
 
+/* In whatever pieces, also where one ends between two webhooks; other accounts' and deleted ones' too. */
+static void everybodys_is_the_sum_of_all(void **state)
+{
+	static const size_t limits[] = {1, 2, 3, 4, 100};
+	struct bed *b = *state;
+	struct call_spec spec = {.account = OTHER_ACCOUNT, .call = 9, .status = CALL_COMPLETED};
+	struct store_request r;
+	struct backlog all = backlog_of(b, ALL_WEBHOOKS, 10);
+
+	assert_int_equal(total_of(&all), 0);
+	assert_int_equal(all.oldest_ms, -1);
+	make_webhook(b, 1, true);
+	make_webhook(b, 2, true);
+	make_webhook_of(b, OTHER_ACCOUNT, 3);
+	ask_put(b, &r, &spec);
+	assert_int_equal(serve_drop(b, &r), 0);
+	ch_clock_virtual_advance(&b->clock, 2 * MINUTE_MS);
+	for (unsigned i = 0; i < 2; i++) {
+		spec = (struct call_spec){.call = i, .status = CALL_COMPLETED};
+		ask_put(b, &r, &spec);
+		assert_int_equal(serve_drop(b, &r), 0);
+	}
+	ask_delete(b, &r, 2);
+	assert_int_equal(serve_drop(b, &r), 0);
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		all = backlog_of(b, ALL_WEBHOOKS, limits[i]);
+		assert_int_equal(all.counts[0], 4);
+		assert_int_equal(all.counts[2], 1);
+		assert_int_equal(total_of(&all), 5);
+		assert_int_equal(all.oldest_ms, NOW_MS);
+	}
+}
+
 int contract_backlog(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +151,8 @@ int contract_backlog(void)
 					a_resent_one_is_as_old_as_it_is, bed_setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(
 					others_and_deleted_webhooks_have_none, bed_setup, bed_teardown),
+			cmocka_unit_test_setup_teardown(
+					everybodys_is_the_sum_of_all, bed_setup, bed_teardown),
 	};
 
 	return cmocka_run_group_tests_name("backlog", tests, NULL, NULL);

@@ -259,6 +259,7 @@ char *dump(const struct bed *b, unsigned calls, unsigned webhooks)
 		add_history(b, &out, i, 86400, 3);
 		add_backlog(b, &out, i);
 	}
+	add_backlog(b, &out, ALL_WEBHOOKS);
 	add_sweeps(b, &out);
 	all = ledger_of(b, 0);
 	ch_buf_adds(&out, "all");
