@@ -13,7 +13,7 @@
 
 struct walk {
 	struct ch_map_node node; /* by webhook */
-	struct id webhook;
+	struct id webhook; /* zero: all of them */
 	struct backlogs *owner;
 	struct ch_list waiting; /* asks; none: it is not under way */
 	struct store_request request;
@@ -120,6 +120,7 @@ static void piece_done(struct store_request *s)
 		finish(w, s->result);
 		return;
 	}
+	piece->in.after_webhook = piece->out.last_webhook;
 	piece->in.after_due_ms = piece->out.last_due_ms;
 	piece->in.after = piece->out.last;
 	store_request_clear_out(s);
@@ -131,6 +132,7 @@ static void begin(struct walk *w, int64_t account)
 	struct api *a = w->owner->api;
 
 	store_request_init(&w->request, STORE_BACKLOG, a->conf.port, piece_done);
+	w->request.u.backlog.in.is_all = id_is_zero(&w->webhook);
 	w->request.u.backlog.in.account = account;
 	w->request.u.backlog.in.webhook_id = w->webhook;
 	w->request.u.backlog.in.now_ms = ch_clock_wall(&a->conf.clock).ms;
@@ -167,7 +169,8 @@ static struct walk *walk_of(struct backlogs *b, const struct id *webhook)
  * one account for ever. */
 void backlogs_ask(struct backlogs *b, int64_t account, const struct id *webhook, struct backlog_ask *ask)
 {
-	struct walk *w = walk_of(b, webhook);
+	static const struct id all = {{0}};
+	struct walk *w = walk_of(b, webhook ? webhook : &all);
 	bool is_idle;
 
 	if (!w) {

@@ -30,6 +30,7 @@ struct backlog_ask {
 
 struct backlogs *backlogs_create(struct api *a); /* NULL: no memory */
 void backlogs_destroy(struct backlogs **b); /* nobody may be asking */
+/* webhook NULL: of all, of all accounts. */
 void backlogs_ask(struct backlogs *b, int64_t account, const struct id *webhook, struct backlog_ask *ask);
 
 #endif

@@ -27,6 +27,16 @@ static int64_t overdue_ms(const struct api *a, const struct store_ledger *ledger
 	return due_ms >= 0 && due_ms < now_ms ? now_ms - due_ms : 0;
 }
 
+static void put_oldest(struct ch_buf *out, const struct api *a, int64_t oldest_ms)
+{
+	int64_t age_ms = oldest_ms < 0 ? 0 : ch_clock_wall(&a->conf.clock).ms - oldest_ms;
+
+	one(out, "callhook_oldest_pending_seconds", "gauge",
+			"Age of the oldest pending delivery, due or not, as counted some seconds ago; 0: "
+			"none is.",
+			age_ms < 0 ? 0 : (double)age_ms / 1000.0);
+}
+
 static void put_ledger(struct ch_buf *out, const struct ledger *l, int64_t overdue_ms)
 {
 	const struct {
@@ -288,7 +298,8 @@ static void put_process(struct ch_buf *out, const struct api *a)
 			a->is_stopping);
 }
 
-void metrics_write(struct ch_buf *out, const struct api *a, const struct store_ledger *ledger)
+void metrics_write(
+		struct ch_buf *out, const struct api *a, const struct store_ledger *ledger, int64_t oldest_ms)
 {
 	struct engine_sum sum = {0};
 
@@ -297,6 +308,8 @@ void metrics_write(struct ch_buf *out, const struct api *a, const struct store_l
 	put_process(out, a);
 	if (ledger)
 		put_ledger(out, &ledger->out.ledger, overdue_ms(a, ledger));
+	if (oldest_ms != METRICS_UNKNOWN)
+		put_oldest(out, a, oldest_ms);
 	put_engine(out, &sum);
 	if (a->conf.store_stats)
 		put_store(out, a->conf.store_stats);

@@ -1,8 +1,10 @@
 #include <string.h>
 
 #include "api/api_core.h"
+#include "api/backlog.h"
 #include "api/handlers.h"
 #include "api/metrics.h"
+#include "base/alloc.h"
 
 /* Query parameters are let pass here: a prober's cache buster is no reason to take a process out. */
 
@@ -60,13 +62,13 @@ void operations_ready(struct api_request *r)
 		reply_ready(r);
 }
 
-static void ledger_done(struct store_request *s)
+static void reply_metrics(struct api_request *r, int64_t oldest_ms)
 {
-	struct api_request *r = api_request_of(s);
+	const struct store_request *s = &r->store;
 	struct ch_buf out;
 
 	ch_buf_init(&out, API_JSON_MAX);
-	metrics_write(&out, r->api, s->result == 0 ? &s->u.ledger : NULL);
+	metrics_write(&out, r->api, s->result == 0 ? &s->u.ledger : NULL, oldest_ms);
 	if (out.err)
 		api_out_of_memory(r);
 	else
@@ -75,6 +77,32 @@ static void ledger_done(struct store_request *s)
 					     .text = out.data,
 					     .text_len = out.len});
 	ch_buf_fini(&out);
+}
+
+static void backlog_done(struct backlog_ask *ask)
+{
+	reply_metrics(ask->ctx, ask->result == 0 ? ask->count.oldest_ms : METRICS_UNKNOWN);
+}
+
+static void ledger_done(struct store_request *s)
+{
+	struct api_request *r = api_request_of(s);
+	struct backlog_ask *ask;
+
+	if (s->result != 0 || s->u.ledger.out.ledger.pending == 0) {
+		reply_metrics(r, s->result != 0 ? METRICS_UNKNOWN : METRICS_NONE);
+		return;
+	}
+	ask = ch_calloc(1, sizeof(*ask));
+	if (!ask) {
+		api_out_of_memory(r);
+		return;
+	}
+	ask->done = backlog_done;
+	ask->ctx = r;
+	r->state = ask;
+	r->state_fini = ch_free;
+	backlogs_ask(r->api->backlogs, 0, NULL, ask);
 }
 
 void operations_metrics(struct api_request *r)

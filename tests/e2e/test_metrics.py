@@ -39,6 +39,20 @@ def test_promtool_has_nothing_to_say(service, receiver):
     assert int(re.search(r"^callhook_store_commit_duration_seconds_count (\d+)$", text, re.MULTILINE).group(1)) >= 2
 
 
+def test_the_oldest_that_waits_is_known_though_it_is_not_due(make_service, receiver):
+    service = make_service("--dev", "--retry-schedule", "1h").start()
+    pattern = re.compile(r"^callhook_oldest_pending_seconds (\S+)$", re.MULTILINE)
+    assert pattern.search(service.request("GET", "/metrics").body.decode()).group(1) == "0"
+    receiver.answers.put((500, {}, b"no"))
+    service.webhook(receiver.url())
+    service.put(some_call())
+    service.wait_for("/v1/deliveries", lambda page: page["content"][0]["attemptCount"] == 1)
+    text = service.request("GET", "/metrics").body.decode()
+    assert float(pattern.search(text).group(1)) > 0
+    assert re.search(r"^callhook_oldest_due_seconds 0$", text, re.MULTILINE)
+    assert promtool("check", "metrics", text=text).stderr == ""
+
+
 def test_alert_rules_fire_when_they_should():
     promtool("check", "rules", "callhook.rules.yml", cwd=RULES)
     promtool("test", "rules", "callhook.rules.test.yml", cwd=RULES)
