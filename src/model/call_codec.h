@@ -46,6 +46,9 @@ int call_codec_run(struct call_codec *c, const char *json, size_t len, const str
 void call_body_set_created(char *body, size_t len, int64_t created_s);
 int64_t call_body_created(const char *body, size_t len);
 
+/* The facts of a canonical body, without reading more of it than where they stand. CH_EINVAL: it is none. */
+int call_body_facts(const char *body, size_t len, struct call_facts *ret) CH_MUST_USE;
+
 /* Appends a number as ECMAScript prints it; value must be finite. -0 is "0". */
 void call_number_write(struct ch_buf *out, double value);
 

@@ -48,6 +48,11 @@ static void check_body(struct call_codec *codec, const struct ch_buf *body)
 	CH_ASSERT(rc == 0);
 	CH_ASSERT(again.len == body->len && memcmp(again.data, body->data, body->len) == 0);
 	CH_ASSERT(call_body_created(body->data, body->len) == facts.created_s);
+	struct call_facts read;
+	rc = call_body_facts(body->data, body->len, &read);
+	CH_ASSERT(rc == 0 && read.status == facts.status && read.type == facts.type);
+	CH_ASSERT(id_equal(&read.id, &facts.id) && id_equal(&read.agent_id, &facts.agent_id));
+	CH_ASSERT(strcmp(read.phone, facts.phone) == 0 && read.created_s == facts.created_s);
 	ch_buf_fini(&again);
 	problems_fini(&problems);
 }

@@ -227,6 +227,47 @@ static void created_is_set_and_read_in_place(void **state)
 	assert_string_equal(body, SEED_CANONICAL);
 }
 
+static void facts_are_read_off_a_canonical_body(void **state)
+{
+	static const char *const givens[] = {"",
+			"\"phone\":\"+33612345678\",\"duration\":7,\"anonymous\":true",
+			"\"startTime\":\"2024-07-30T14:35:00Z\",\"endTime\":\"2024-07-30T14:36:00Z\"",
+			"\"phone\":\"+12\",\"summary\":\"\\\"status\\\":\"",
+			"\"created\":\"1999-12-31T23:59:59Z\""};
+	struct codec_run r;
+	struct call_facts facts;
+	codec_run_init(&r, CALL_MAX_BYTES_DEFAULT);
+	for (size_t i = 0; i < ARRAY_LEN(givens); i++) {
+		char *json = codec_record_with(givens[i]);
+		codec_run_text(&r, json);
+		assert_int_equal(r.rc, 0);
+		memset(&facts, 0xff, sizeof facts);
+		assert_int_equal(call_body_facts(r.out.data, r.out.len, &facts), 0);
+		assert_memory_equal(&facts.id, &r.facts.id, sizeof facts.id);
+		assert_memory_equal(&facts.agent_id, &r.facts.agent_id, sizeof facts.agent_id);
+		assert_int_equal(facts.status, r.facts.status);
+		assert_int_equal(facts.type, r.facts.type);
+		assert_string_equal(facts.phone, r.facts.phone);
+		assert_int_equal(facts.created_s, r.facts.created_s);
+		ch_free(json);
+	}
+	codec_run_fini(&r);
+}
+
+static void what_is_no_canonical_body_has_no_facts(void **state)
+{
+	const size_t len = sizeof SEED_CANONICAL - 1;
+	struct call_facts facts;
+	assert_int_equal(call_body_facts(SEED_CANONICAL, len, &facts), 0);
+	assert_int_equal(call_body_facts(NULL, 0, &facts), CH_EINVAL);
+	for (size_t cut = 0; cut < len; cut++) {
+		char *part = ch_memdup0(SEED_CANONICAL, cut);
+		part = ch_realloc(part, cut ? cut : 1);
+		assert_int_equal(call_body_facts(part, cut, &facts), CH_EINVAL);
+		ch_free(part);
+	}
+}
+
 static void the_input_need_not_end_in_nul(void **state)
 {
 	size_t len = sizeof SEED_CANONICAL - 1;
@@ -260,6 +301,8 @@ int call_codec_tests(void)
 			cmocka_unit_test(lists_give_their_derived_objects),
 			cmocka_unit_test(the_path_must_name_the_record),
 			cmocka_unit_test(created_is_set_and_read_in_place),
+			cmocka_unit_test(facts_are_read_off_a_canonical_body),
+			cmocka_unit_test(what_is_no_canonical_body_has_no_facts),
 			cmocka_unit_test(the_input_need_not_end_in_nul),
 	};
 	return cmocka_run_group_tests_name("call_codec", tests, NULL, NULL);
