@@ -17,6 +17,7 @@
 
 #define BATCH_MAX 256
 #define BODY_BYTES 1024
+#define AGENTS 20
 
 struct bench {
 	struct store *store;
@@ -77,18 +78,26 @@ static void make_webhook(struct bench *b, int64_t account)
 	store_request_fini(r);
 }
 
-/* Call ids are the platform's: random, not in order. */
+/* Call ids are the platform's: random, not in order. An account has AGENTS agents, who speak to a million
+ * people. */
 static void make_put(struct bench *b, struct store_request *r)
 {
 	struct store_call_put *put = &r->u.call_put;
+	struct call_facts *facts = &put->in.facts;
 
 	store_request_init(r, STORE_CALL_PUT, NULL, NULL);
 	put->in.account = 1 + (int64_t)ch_rand_below(&b->rand, b->webhooks);
 	ch_rand_fill(&b->rand, put->in.facts.id.b, 16);
-	put->in.facts.status = CALL_COMPLETED;
+	facts->agent_id.b[0] = (uint8_t)ch_rand_below(&b->rand, AGENTS);
+	facts->agent_id.b[1] = (uint8_t)put->in.account;
+	facts->status = CALL_COMPLETED;
+	facts->type = ch_rand_below(&b->rand, 2) == 0 ? CALL_INBOUND : CALL_OUTBOUND;
+	(void)snprintf(facts->phone, sizeof(facts->phone), "+336%08u",
+			(unsigned)ch_rand_below(&b->rand, 1000000));
 	put->in.body = ch_memdup0(b->body, BODY_BYTES);
 	put->in.body_len = BODY_BYTES;
 	put->in.now_ms = ch_clock_wall(&b->clock).ms;
+	facts->created_s = put->in.now_ms / 1000;
 }
 
 static void make_attempt(struct bench *b, const struct delivery *d, struct store_request *r)

@@ -22,6 +22,8 @@
 	X(migrate_changed) \
 	X(migrate_marked) \
 	X(migrate_committed) \
+	X(build_inside) \
+	X(build_step) \
 	X(open_migrated) \
 	X(open_loaded) \
 	/* the first start: the key and the account */ \

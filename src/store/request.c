@@ -25,6 +25,7 @@ static const char *const kind_names[STORE_KIND_COUNT] = {
 		[STORE_SPEND] = "spend",
 		[STORE_RETENTION_STEP] = "retention_step",
 		[STORE_EVENT] = "event",
+		[STORE_AGENT_NAME] = "agent_name",
 		[STORE_CALL_GET] = "call_get",
 		[STORE_WEBHOOK_GET] = "webhook_get",
 		[STORE_WEBHOOK_LIST] = "webhook_list",
@@ -40,6 +41,8 @@ static const char *const kind_names[STORE_KIND_COUNT] = {
 		[STORE_ACCOUNT_LIST] = "account_list",
 		[STORE_AUDIT_LIST] = "audit_list",
 		[STORE_SPENT_LIST] = "spent_list",
+		[STORE_CALL_LIST] = "call_list",
+		[STORE_AGENT_LIST] = "agent_list",
 		[STORE_LEDGER] = "ledger",
 		[STORE_HISTORY] = "history",
 		[STORE_BACKLOG] = "backlog",
@@ -181,7 +184,7 @@ static void clear_read(struct store_request *r)
 void store_request_clear_out(struct store_request *r)
 {
 	ZERO(r->events);
-	if (store_accounts_clear_out(r))
+	if (store_accounts_clear_out(r) || store_calls_clear_out(r))
 		return;
 	switch (r->kind) {
 	case STORE_CALL_PUT:
@@ -299,6 +302,8 @@ int64_t store_request_account(const struct store_request *r)
 		return r->u.account_delete.in.number;
 	case STORE_AUDIT_ADD:
 		return r->audit->account;
+	case STORE_AGENT_NAME:
+		return r->u.agent_name.in.account;
 	case STORE_REPLAY_CREATE:
 		return r->u.replay_create.in.account;
 	case STORE_REPLAY_CANCEL:

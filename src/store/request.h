@@ -30,6 +30,7 @@
 #include "model/ops_event.h"
 #include "model/webhook.h"
 #include "store/request_accounts.h"
+#include "store/request_calls.h"
 #include "store/request_history.h"
 #include "store/request_replays.h"
 #include "store/request_retention.h"
@@ -55,6 +56,7 @@ enum store_kind {
 	STORE_SPEND,
 	STORE_RETENTION_STEP,
 	STORE_EVENT,
+	STORE_AGENT_NAME,
 	/* reads: all from here on */
 	STORE_CALL_GET,
 	STORE_WEBHOOK_GET,
@@ -71,6 +73,8 @@ enum store_kind {
 	STORE_ACCOUNT_LIST,
 	STORE_AUDIT_LIST,
 	STORE_SPENT_LIST,
+	STORE_CALL_LIST,
+	STORE_AGENT_LIST,
 	STORE_LEDGER,
 	STORE_HISTORY,
 	STORE_BACKLOG,
@@ -471,6 +475,7 @@ struct store_request {
 		struct store_spend spend;
 		struct store_retention_step retention_step;
 		struct store_event event;
+		struct store_agent_name agent_name;
 		struct store_call_get call_get;
 		struct store_webhook_get webhook_get;
 		struct store_webhook_list webhook_list;
@@ -486,6 +491,8 @@ struct store_request {
 		struct store_account_list account_list;
 		struct store_audit_list audit_list;
 		struct store_spent_list spent_list;
+		struct store_call_list call_list;
+		struct store_agent_list agent_list;
 		struct store_ledger ledger;
 		struct store_history history;
 		struct store_backlog backlog;

@@ -169,6 +169,7 @@ static void memory_close(struct store *s)
 
 	FREE_ALL(&m->deliveries, struct memory_delivery, memory_delivery_free);
 	FREE_ALL(&m->webhooks, struct memory_webhook, memory_webhook_free);
+	FREE_ALL(&m->agents, struct memory_agent, memory_agent_free);
 	FREE_ALL(&m->calls, struct memory_call, memory_call_free);
 	FREE_ALL(&m->spaces, struct memory_space, space_free);
 	memory_accounts_free(m);
@@ -200,6 +201,7 @@ int store_memory_open(const struct store_conf *conf, struct store **ret, struct 
 	}
 	m->base.ops = &memory_ops;
 	id_gen_init(&m->ids, conf->clock, conf->rand);
+	ch_map_init(&m->agents, &conf->rand);
 	ch_map_init(&m->calls, &conf->rand);
 	ch_map_init(&m->webhooks, &conf->rand);
 	ch_map_init(&m->deliveries, &conf->rand);

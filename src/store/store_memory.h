@@ -1,7 +1,7 @@
 /* store/store_memory.h - the rows of the store in memory; for its own files only.
  *
  * Role:      store_memory.c opens and closes and runs transactions; _call.c, _webhook.c and _delivery.c
- *            change rows so that it can be taken back; _write.c, _accounts.c,
+ *            change rows so that it can be taken back; _write.c, _accounts.c, _calls.c,
  *            _events.c and _read.c serve the requests.
  * Ownership: struct store_memory owns every row; rows own what they point to.
  * Threads:   one lock; the writer holds it for a whole transaction, a reader for one request.
@@ -31,6 +31,8 @@ struct memory_call_key {
 struct memory_version {
 	int64_t number;
 	enum call_status status;
+	enum call_type type;
+	char phone[17];
 	int64_t created_s;
 	int64_t accepted_ms;
 	struct id agent;
@@ -45,6 +47,13 @@ struct memory_call {
 	struct memory_version latest;
 	bool is_held, goes; /* while retention looks at it */
 	bool is_mark; /* it was erased, and all else of it removed */
+};
+
+struct memory_agent {
+	struct ch_map_node node;
+	struct memory_call_key key;
+	char *name; /* NULL: none */
+	bool is_seen; /* in a call */
 };
 
 struct memory_webhook {
@@ -119,7 +128,7 @@ struct store_memory {
 	struct store base;
 	pthread_mutex_t lock;
 	struct id_gen ids;
-	struct ch_map calls, webhooks, deliveries, spaces;
+	struct ch_map calls, webhooks, deliveries, spaces, agents;
 	struct memory_account *accounts; /* number n at n - 1 */
 	size_t account_count, account_cap;
 	struct store_audit *audits; /* number n at n - 1; those removed have account -1 */
@@ -205,6 +214,13 @@ int memory_attempt_feed(const struct store_memory *m, struct store_request *r) C
 /* store_memory_history.c: under the lock. */
 int memory_history(const struct store_memory *m, struct store_request *r) CH_MUST_USE;
 int memory_backlog(const struct store_memory *m, struct store_request *r) CH_MUST_USE;
+/* store_memory_calls.c: under the lock. */
+int memory_call_list(const struct store_memory *m, struct store_request *r) CH_MUST_USE;
+int memory_agent_list(const struct store_memory *m, struct store_request *r) CH_MUST_USE;
+int memory_agent_name(struct store_memory *m, struct store_request *r) CH_MUST_USE;
+int memory_agent_seen(struct store_memory *m, int64_t account, const struct id *id) CH_MUST_USE;
+void memory_agents_purge(struct store_memory *m, int64_t account);
+void memory_agent_free(struct memory_agent *a);
 
 /* store_memory_replays.c: under the lock. */
 int memory_replay_create(struct store_memory *m, struct store_request *r) CH_MUST_USE;

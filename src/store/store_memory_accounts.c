@@ -313,6 +313,7 @@ void memory_purge(struct store_memory *m)
 		purge_deliveries(m, ops_event_account(a->account.number));
 		purge_calls(m, a->account.number);
 		purge_calls(m, ops_event_account(a->account.number));
+		memory_agents_purge(m, a->account.number);
 		purge_audits(m, a->account.number);
 	}
 }

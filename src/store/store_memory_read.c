@@ -401,6 +401,10 @@ static int read_one(const struct store_memory *m, struct store_request *r)
 	case STORE_AUDIT_LIST:
 	case STORE_SPENT_LIST:
 		return memory_account_read(m, r);
+	case STORE_CALL_LIST:
+		return memory_call_list(m, r);
+	case STORE_AGENT_LIST:
+		return memory_agent_list(m, r);
 	case STORE_LEDGER:
 		return ledger(m, r);
 	case STORE_HISTORY:

@@ -80,6 +80,7 @@ static int store_version(struct store_memory *m, struct store_call_put *put, con
 	struct memory_version v = {
 			.number = decision->version,
 			.status = put->in.facts.status,
+			.type = put->in.facts.type,
 			.created_s = decision->created_s,
 			.accepted_ms = put->in.now_ms,
 			.agent = put->in.facts.agent_id,
@@ -90,6 +91,7 @@ static int store_version(struct store_memory *m, struct store_call_put *put, con
 
 	if (v.body == NULL)
 		return CH_ENOMEM;
+	memcpy(v.phone, put->in.facts.phone, sizeof(v.phone));
 	rc = call == NULL ? memory_call_add(m, &key, &v) : memory_call_change(m, call, &v);
 	if (rc != 0) {
 		ch_bytes_unref(&v.body);
@@ -129,6 +131,8 @@ static int call_put(struct store_memory *m, struct store_request *r)
 		put->out.body = ch_bytes_ref(call->latest.body);
 		return 0;
 	}
+	if (memory_agent_seen(m, put->in.account, &put->in.facts.agent_id) != 0)
+		return CH_ENOMEM;
 	return memory_version_write(m, put, &decision, call);
 }
 
@@ -401,6 +405,8 @@ int memory_write_one(struct store_memory *m, struct store_request *r)
 		return attempt_write(m, r);
 	case STORE_RESEND:
 		return resend(m, r);
+	case STORE_AGENT_NAME:
+		return memory_agent_name(m, r);
 	case STORE_REPLAY_CREATE:
 		return memory_replay_create(m, r);
 	case STORE_REPLAY_CANCEL:

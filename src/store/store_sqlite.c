@@ -61,6 +61,12 @@ static void checkpoint(struct store_sqlite *s)
 	s->checkpoint_at = s->wal_pages + FORCED_AGAIN_PAGES;
 }
 
+static void checkpoint_if_large(struct store_sqlite *s)
+{
+	if (s->wal_pages >= s->checkpoint_at)
+		checkpoint(s);
+}
+
 /* What was erased lies in the log as it was until the log is emptied. A reader that needs the log is waited
  * for a moment; when it takes longer, a later commit or a quiet moment tries again. */
 static void wipe_log(struct store_sqlite *s)
@@ -192,6 +198,8 @@ static int apply(struct store_sqlite *s, struct store_request *r, struct ch_err 
 		return sq_retention_step(s, r, err);
 	case STORE_EVENT:
 		return sq_event(s, r, err);
+	case STORE_AGENT_NAME:
+		return sq_agent_name(s, r, err);
 	default:
 		CH_UNREACHABLE();
 	}
@@ -228,6 +236,10 @@ static int transact(
 	if (rc == 0)
 		rc = sq_ledgers_write(s, err);
 	if (rc == 0)
+		rc = sq_list_flush(s, err);
+	if (rc == 0)
+		rc = sq_tallies_write(s, err);
+	if (rc == 0)
 		rc = sq_of_whole(write_marks(s, err), err);
 	CH_CRASH_POINT(commit_before);
 	if (rc == 0)
@@ -246,6 +258,8 @@ static void take_back(struct store_sqlite *s)
 	}
 	sq_history_done(s, false);
 	sq_hooks_done(&s->hooks, false);
+	sq_tallies_clear(&s->tallies);
+	s->pending.row_count = s->pending.phone_count = 0;
 	s->marks = s->committed;
 }
 
@@ -271,12 +285,13 @@ static int sqlite_write(
 	}
 	sq_history_done(s, true);
 	sq_hooks_done(&s->hooks, true);
+	sq_tallies_committed(&s->tallies);
 	rules_batch_done(requests, n);
 	if (s->must_wipe) {
 		CH_CRASH_POINT(erase_committed);
 		wipe_log(s);
-	} else if (s->wal_pages >= s->checkpoint_at) {
-		checkpoint(s);
+	} else {
+		checkpoint_if_large(s);
 	}
 	return 0;
 }
@@ -323,6 +338,7 @@ static void sqlite_close(struct store *base)
 	if (s->conn.db != NULL)
 		sq_conn_close(&s->conn);
 	sq_hooks_fini(&s->hooks);
+	sq_tallies_fini(&s->tallies);
 	ch_free(s->closed.numbers);
 	ch_free(s->history.cells);
 	if (s->lock_fd >= 0)
@@ -362,6 +378,8 @@ static int open_file(struct store_sqlite *s, struct ch_err *err)
 	sqlite3_wal_hook(s->conn.db, on_wal, s);
 	rc = load(s, err);
 	if (rc == 0)
+		rc = sq_lists_build(s, checkpoint_if_large, err);
+	if (rc == 0)
 		wipe_log(s); /* a crash may have come between an erasing and this */
 	return rc;
 }
@@ -385,6 +403,7 @@ int store_sqlite_open(const char *path, const struct store_conf *conf, struct st
 	s->checkpoint_at = FORCED_PAGES;
 	sq_hooks_init(&s->hooks, &conf->rand);
 	id_gen_init(&s->ids, ch_clock_virtual_of(&s->id_clock), ch_rand_stock_of(&s->rand));
+	sq_tallies_init(&s->tallies, &conf->rand);
 	s->path = ch_strdup(path);
 	rc = s->path == NULL ? sq_no_memory(err) : sq_of_whole(open_file(s, err), err);
 	if (rc != 0) {

@@ -4,8 +4,8 @@
  *            statements; _hooks.c keeps the webhooks in memory; _put.c, _webhooks.c, _attempts.c,
  *            _resend.c, _erase.c, _replays.c, _retention.c, _accounts.c, _purge.c, _events.c and _audit.c
  *            serve the writes; _read.c, _deliveries.c, _probe.c, _list.c and _feed.c the reads; _history.c
- *            counts attempts over time and is asked about them.
- * Ownership: struct store_sqlite owns the lock, the writer's connection and the webhooks in memory. A
+ *            counts attempts over time and is asked about them. The lists of calls have a header of their
+ * own. Ownership: struct store_sqlite owns the lock, the writer's connection and the webhooks in memory. A
  *            reader owns its connection. Statements live as long as their connection.
  * Threads:   as store/store.h says; the writer's connection and the webhooks belong to the writer.
  * Errors:    a function that serves a write gives 0 when the request has its result, good or bad, and a
@@ -21,6 +21,7 @@
 #include "base/map.h"
 #include "store/rules.h"
 #include "store/store.h"
+#include "store/store_sqlite_lists.h"
 
 #define SQ_BUSY_MS 1000 /* what a connection waits for another one's lock */
 
@@ -137,6 +138,36 @@ enum sq_stmt {
 	SQ_HISTORY_ROW,
 	SQ_BACKLOG,
 	SQ_BACKLOG_ALL,
+	SQ_LISTED_INSERT,
+	SQ_LISTED_INSERT_16,
+	SQ_LISTED_DELETE,
+	SQ_PHONE_INSERT,
+	SQ_PHONE_INSERT_16,
+	SQ_PHONE_DELETE,
+	SQ_WALK_UP,
+	SQ_WALK_DOWN,
+	SQ_WALK_COUNT,
+	SQ_WALK_PHONE_UP,
+	SQ_WALK_PHONE_DOWN,
+	SQ_LISTED_BODY,
+	SQ_TALLY_FIND,
+	SQ_TALLY_INSERT,
+	SQ_STRETCHES,
+	SQ_STRETCH_SET,
+	SQ_STRETCH_DELETE,
+	SQ_AGENT_SEEN,
+	SQ_AGENT_NAME,
+	SQ_AGENT_FORGET,
+	SQ_AGENT_COUNT,
+	SQ_AGENT_LIST,
+	SQ_BUILD_AT,
+	SQ_BUILD_AT_SET,
+	SQ_BUILD_VERSIONS,
+	SQ_PURGE_LISTED,
+	SQ_PURGE_PHONES,
+	SQ_PURGE_STRETCHES,
+	SQ_PURGE_TALLIES,
+	SQ_PURGE_AGENTS,
 	SQ_STMT_COUNT
 };
 
@@ -230,6 +261,8 @@ struct store_sqlite {
 	int lock_fd;
 	struct ch_rand_stock rand;
 	struct sq_hooks hooks;
+	struct sq_tallies tallies;
+	struct sq_pending pending;
 	struct sq_closed closed; /* loaded with hooks */
 	struct sq_history history;
 	struct sq_marks marks;
@@ -345,6 +378,7 @@ int sq_event_make(struct store_sqlite *s, struct store_request *r, const struct 
 /* That the delivery with this key has FAILED. */
 int sq_event_failed(struct store_sqlite *s, struct store_request *r, const struct sq_hook *hook, int64_t key,
 		struct ch_err *err) CH_MUST_USE;
+int sq_agent_name(struct store_sqlite *s, struct store_request *r, struct ch_err *err) CH_MUST_USE;
 /* What hangs on a request that has succeeded. */
 int sq_audit_write(struct store_sqlite *s, const struct store_audit *a, struct ch_err *err) CH_MUST_USE;
 int sq_closed_load(struct store_sqlite *s, struct ch_err *err) CH_MUST_USE;
@@ -383,6 +417,8 @@ int sq_replay_list(struct sq_conn *c, struct store_replay_list *q, struct ch_err
 int sq_account_list(struct sq_conn *c, struct store_account_list *q, struct ch_err *err) CH_MUST_USE;
 int sq_audit_list(struct sq_conn *c, struct store_audit_list *q, struct ch_err *err) CH_MUST_USE;
 int sq_spent_list(struct sq_conn *c, struct store_spent_list *q, struct ch_err *err) CH_MUST_USE;
+int sq_call_list(struct sq_conn *c, struct store_call_list *q, struct ch_err *err) CH_MUST_USE;
+int sq_agent_list(struct sq_conn *c, struct store_agent_list *q, struct ch_err *err) CH_MUST_USE;
 int sq_account_purges(struct sq_conn *c, struct store_sweeps *q, struct ch_err *err) CH_MUST_USE;
 int sq_ledger(struct sq_conn *c, struct store_ledger *q, struct ch_err *err) CH_MUST_USE;
 int sq_history(struct sq_conn *c, struct store_history *q, struct ch_err *err) CH_MUST_USE;
@@ -414,6 +450,9 @@ int sq_hook_row_read(struct sq_conn *c, enum sq_stmt which, struct sq_hook_row *
 int sq_delivery_row(struct sq_conn *c, int64_t webhook, int64_t key, bool with_body, struct delivery *ret,
 		int64_t *ret_last_attempt, struct ch_err *err) CH_MUST_USE;
 int64_t sq_key_of(const struct id *id);
+/* For the SQ_WALK_… of lists: the places of a list from (inclusive) to (exclusive); limit -1: all. */
+void sq_walk_bind(struct sq_conn *c, enum sq_stmt which, int64_t list, const struct sq_place *from,
+		const struct sq_place *to, int64_t limit);
 /* Room for one more item in an array that doubles; CH_ENOMEM. */
 int sq_grow(void **items, size_t *cap, size_t count, size_t item_bytes) CH_MUST_USE;
 

@@ -141,7 +141,7 @@ static int read_latest(struct store_sqlite *s, const struct store_call_erase *q,
 	if (rc == 0 && l.is_there) {
 		l.n = sq_int(c, SQ_ERASE_LATEST, 0);
 		l.status = sq_int(c, SQ_ERASE_LATEST, 1);
-		l.is_erased = sq_int(c, SQ_ERASE_LATEST, 3) != 0;
+		l.is_erased = sq_is_erased(c, SQ_ERASE_LATEST, 3);
 		if (!sq_is_sane(l.n) || !sq_id(c, SQ_ERASE_LATEST, 2, &l.agent))
 			rc = sq_damaged("a call has no version or agent", err);
 		sq_reset(c, SQ_ERASE_LATEST);
@@ -187,6 +187,8 @@ int sq_erase(struct store_sqlite *s, struct store_request *r, struct ch_err *err
 	}
 	s->is_erasing = true;
 	rc = sq_exec_text(&s->conn, "PRAGMA secure_delete = ON", doing, err);
+	if (rc == 0)
+		rc = sq_list_leave_call(s, q->in.account, &q->in.id, err);
 	if (rc == 0)
 		rc = erase_spans(s, q, err);
 	CH_CRASH_POINT(erase_inside);

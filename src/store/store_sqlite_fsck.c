@@ -91,6 +91,7 @@ static int check_marks(struct fsck *f)
 	if (rc == SQLITE_ROW) {
 		f->id_ahead_ms = fsck_int(f, FSCK_MARKS, 0);
 		f->removed_attempt = fsck_int(f, FSCK_MARKS, 1);
+		f->is_building = fsck_int(f, FSCK_MARKS, 2) >= 0;
 		if (!sq_is_sane(f->id_ahead_ms) || !sq_is_sane(f->removed_attempt))
 			fsck_finding(f, whole, "its marks can't be");
 		fsck_reset(f, FSCK_MARKS);
@@ -285,7 +286,8 @@ static bool is_damage(int rc)
 static int run(struct fsck *f, struct ch_err *err)
 {
 	static int (*const parts[])(struct fsck * f) = {check_integrity, check_marks, check_lost_rows,
-			fsck_calls, check_accounts, check_operator, check_attempt_count, fsck_history};
+			fsck_calls, fsck_lists, check_accounts, check_operator, check_attempt_count,
+			fsck_history};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		int rc = parts[i](f);

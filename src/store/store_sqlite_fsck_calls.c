@@ -17,6 +17,8 @@ struct version {
 	const char *body; /* the statement's */
 	size_t body_len; /* 0 of a blob: erased */
 	bool is_blob;
+	bool has_facts; /* those by which it is listed */
+	struct call_facts facts;
 	char where[FSCK_WHERE_MAX];
 };
 
@@ -73,10 +75,11 @@ static void check_event(struct fsck *f, const struct version *v)
 }
 
 /* The codec that accepted the record must take it again and give the very same bytes. */
-static void check_body(struct fsck *f, const struct version *v)
+static void check_body(struct fsck *f, struct version *v)
 {
 	struct problems problems;
 	struct call_facts facts;
+	bool is_readable;
 
 	if (ops_event_is_account(v->account)) {
 		check_event(f, v);
@@ -85,8 +88,10 @@ static void check_body(struct fsck *f, const struct version *v)
 	if (is_erased(v))
 		return;
 	problems_init(&problems);
-	if (v->body == NULL || call_codec_run(f->codec, v->body, v->body_len, &v->call, 0, &f->body, &facts,
-					       &problems) != 0)
+	is_readable = v->body != NULL && call_codec_run(f->codec, v->body, v->body_len, &v->call, 0, &f->body,
+							 &facts, &problems) == 0;
+	v->has_facts = call_body_facts(v->body, v->body_len, &v->facts) == 0;
+	if (!is_readable)
 		fsck_finding(f, v->where, "its record can't be read");
 	else if (f->body.len != v->body_len || memcmp(f->body.data, v->body, v->body_len) != 0)
 		fsck_finding(f, v->where, "its record is not canonical");
@@ -163,6 +168,25 @@ static int check_before(struct fsck *f, const struct version *v)
 	return 0;
 }
 
+/* The latest version of a call, and only that, stands in the lists. */
+static int check_lists(struct fsck *f, const struct version *v)
+{
+	sqlite3_stmt *st = f->stmts[FSCK_VERSION_BEFORE];
+	int rc;
+
+	if (!v->has_facts || v->is_leaving || f->is_building)
+		return 0;
+	fsck_bind(f, FSCK_VERSION_BEFORE, 1, v->account);
+	sqlite3_bind_blob(st, 2, v->call.b, sizeof(v->call.b), SQLITE_STATIC);
+	fsck_bind(f, FSCK_VERSION_BEFORE, 3, v->n + 1);
+	rc = fsck_step(f, FSCK_VERSION_BEFORE);
+	if (rc == SQLITE_ROW) {
+		fsck_reset(f, FSCK_VERSION_BEFORE);
+		return 0;
+	}
+	return rc == SQLITE_DONE ? fsck_listed(f, v->where, v->account, v->seq, &v->facts) : rc;
+}
+
 static int check_delivery_at(struct fsck *f, const struct version *v, int64_t key)
 {
 	int rc;
@@ -190,6 +214,8 @@ static int check_version(struct fsck *f)
 	check_body(f, &v);
 	check_digest(f, &v);
 	rc = check_before(f, &v);
+	if (rc == 0)
+		rc = check_lists(f, &v);
 	bool has_deliveries = v.has_span && !v.is_leaving;
 	if (rc == 0 && has_deliveries)
 		rc = check_delivery_at(f, &v, v.first);

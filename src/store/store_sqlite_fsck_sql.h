@@ -9,7 +9,7 @@
 
 static const char *const fsck_sqls[FSCK_STMT_COUNT] = {
 		[FSCK_INTEGRITY] = "PRAGMA integrity_check(100)",
-		[FSCK_MARKS] = "SELECT id_ahead_ms, removed_attempt FROM mark",
+		[FSCK_MARKS] = "SELECT id_ahead_ms, removed_attempt, list_at FROM mark",
 		/* Rows that no walk from account to webhook to delivery comes by. The second steps from one
 		 * webhook's first delivery to the next one's. */
 		[FSCK_LOST_ROWS] =
@@ -74,6 +74,30 @@ static const char *const fsck_sqls[FSCK_STMT_COUNT] = {
 				"WHERE step = 60 GROUP BY 1, 2) m LEFT JOIN history h ON h.step = 3600 AND "
 				"h.start = m.hour AND h.webhook = m.webhook WHERE h.attempts IS NULL OR "
 				"m.attempts > h.attempts OR m.delivered > h.delivered",
+		[FSCK_LISTED] = "SELECT (SELECT count(*) FROM tally t CROSS JOIN listed l ON l.list = "
+				"t.number "
+				"* 32 + ?5 AND l.created_s = ?3 AND l.seq = ?4 WHERE t.account = ?1 AND "
+				"t.agent "
+				"IN (x'', ?2)), (SELECT count(*) FROM listed_phone p CROSS JOIN tally t ON "
+				"t.account = ?1 AND t.agent = ?2 WHERE p.account = ?1 AND p.phone = ?6 AND "
+				"p.created_s = ?3 AND p.seq = ?4 AND p.agent_list = t.number * 32 + ?5)",
+		[FSCK_TALLIES] = "SELECT t.number, t.agent = x'' OR EXISTS (SELECT 1 FROM agent a WHERE "
+				 "a.account = t.account AND a.id = t.agent) FROM tally t WHERE t.account NOT "
+				 "IN "
+				 "(SELECT number FROM account WHERE state <> 0) ORDER BY t.number",
+		[FSCK_STRETCHES] = "SELECT created_s, seq, counts FROM stretch WHERE tally = ?1 "
+				   "ORDER BY created_s, seq",
+		[FSCK_STRETCH_COUNT] = "SELECT count(*) FROM listed WHERE list = ?1 AND (created_s, seq) >= "
+				       "(?2, ?3) AND (created_s, seq) < (?4, ?5)",
+		[FSCK_LISTED_NUMBERS] =
+				"SELECT (SELECT count(*) FROM listed) - (SELECT count(*) FROM account a "
+				"CROSS "
+				"JOIN tally t ON t.account = a.number CROSS JOIN listed l ON l.list BETWEEN "
+				"t.number * 32 AND t.number * 32 + 31 WHERE a.state <> 0), (SELECT count(*) "
+				"FROM "
+				"listed_phone WHERE account NOT IN (SELECT number FROM account WHERE state "
+				"<> "
+				"0))",
 };
 
 #endif

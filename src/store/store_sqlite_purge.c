@@ -69,6 +69,23 @@ static int remove_rows(struct store_sqlite *s, struct store_account_sweep *q, in
 	return rc;
 }
 
+/* What this transaction listed and counted is written first: nothing of the account may be left in memory to
+ * be written later. */
+static int remove_lists(struct store_sqlite *s, struct store_account_sweep *q, struct ch_err *err)
+{
+	static const enum sq_stmt parts[] = {SQ_PURGE_LISTED, SQ_PURGE_PHONES, SQ_PURGE_STRETCHES,
+			SQ_PURGE_TALLIES, SQ_PURGE_AGENTS};
+	int rc = sq_list_flush(s, err);
+
+	if (rc == 0)
+		rc = sq_tallies_write(s, err);
+	if (rc == 0)
+		sq_tallies_clear(&s->tallies);
+	for (size_t i = 0; rc == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
+		rc = remove_rows(s, q, q->in.number, parts[i], err);
+	return rc;
+}
+
 static int finish(struct store_sqlite *s, const struct store_account_sweep *q, struct ch_err *err)
 {
 	int rc;
@@ -124,6 +141,8 @@ int sq_account_sweep(struct store_sqlite *s, struct store_request *r, struct ch_
 	if (rc == 0)
 		rc = remove_account(s, q, q->in.number, err);
 	CH_CRASH_POINT(purge_inside);
+	if (rc == 0)
+		rc = remove_lists(s, q, err);
 	if (q->out.removed > 0) {
 		s->marks.last_call = s->marks.next_call - 1;
 		s->marks.last_attempt = s->marks.next_attempt - 1;

@@ -149,6 +149,9 @@ int sq_version_write(struct store_sqlite *s, struct store_call_put *put, const s
 		return sq_no_memory(err);
 	}
 	rc = insert_version(s, put, decision->version, &n, ret_inserted, err);
+	if (rc == 0 && *ret_inserted)
+		rc = sq_list_enter(s, put->in.account, s->marks.next_call, &put->in.facts,
+				decision->created_s, err);
 	for (size_t i = 0; rc == 0 && *ret_inserted && i < n.count; i++)
 		rc = insert_delivery(s, n.hooks[i], &n.rows[i], err);
 	if (rc != 0 || !*ret_inserted) {
@@ -184,7 +187,7 @@ static bool is_whole(const struct ch_bytes *body)
 
 /* body: a copy, because the row is gone when the statement is used again. */
 static int read_latest(struct store_sqlite *s, const struct store_call_put *put, struct rules_stored *ret,
-		struct ch_bytes **ret_body, struct ch_err *err)
+		int64_t *ret_seq, struct ch_bytes **ret_body, struct ch_err *err)
 {
 	struct sq_conn *c = &s->conn;
 	struct ch_bytes *body = NULL;
@@ -216,6 +219,7 @@ static int read_latest(struct store_sqlite *s, const struct store_call_put *put,
 				.body = body->data,
 				.body_len = body->len,
 		};
+	*ret_seq = sq_int(c, SQ_CALL_LATEST, 0);
 	sq_reset(c, SQ_CALL_LATEST);
 	if (rc == 0)
 		*ret_body = body;
@@ -231,7 +235,8 @@ static int put_known(struct store_sqlite *s, struct store_request *r, struct ch_
 	struct rules_put decision;
 	struct ch_bytes *body = NULL;
 	bool is_inserted = false;
-	int rc = read_latest(s, put, &stored, &body, err);
+	int64_t seq = 0;
+	int rc = read_latest(s, put, &stored, &seq, &body, err);
 
 	if (rc != 0)
 		return rc;
@@ -247,6 +252,8 @@ static int put_known(struct store_sqlite *s, struct store_request *r, struct ch_
 	rc = sq_version_write(s, put, &decision, &is_inserted, err);
 	if (rc == 0 && !is_inserted)
 		rc = sq_damaged("the versions of a call do not count up", err);
+	if (rc == 0 && body != NULL)
+		rc = sq_list_leave(s, put->in.account, seq, body->data, body->len, err);
 done:
 	ch_bytes_unref(&body);
 	return rc;

@@ -155,6 +155,10 @@ static int serve(struct sq_conn *c, struct store_request *r)
 		return sq_audit_list(c, &r->u.audit_list, &r->err);
 	case STORE_SPENT_LIST:
 		return sq_spent_list(c, &r->u.spent_list, &r->err);
+	case STORE_CALL_LIST:
+		return sq_call_list(c, &r->u.call_list, &r->err);
+	case STORE_AGENT_LIST:
+		return sq_agent_list(c, &r->u.agent_list, &r->err);
 	case STORE_LEDGER:
 		return sq_ledger(c, &r->u.ledger, &r->err);
 	case STORE_HISTORY:
@@ -171,7 +175,7 @@ static bool needs_snapshot(enum store_kind kind)
 {
 	return kind == STORE_DELIVERY_GET || kind == STORE_DELIVERY_LIST || kind == STORE_CLAIM ||
 	       kind == STORE_PROBE || kind == STORE_ATTEMPT_FEED || kind == STORE_HISTORY ||
-	       kind == STORE_BACKLOG;
+	       kind == STORE_BACKLOG || kind == STORE_CALL_LIST || kind == STORE_AGENT_LIST;
 }
 
 static int serve_in_snapshot(struct sq_conn *c, struct store_request *r)

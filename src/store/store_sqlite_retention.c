@@ -255,6 +255,8 @@ static int remove_call(struct store_sqlite *s, const struct candidate *call, con
 					s, g->rows[i].webhook, g->rows[i].key, g->rows[i].attempt, rows, err);
 	}
 	*rows += 1;
+	if (rc == 0)
+		rc = sq_list_leave_call(s, call->account, &call->call, err);
 	return rc == 0 ? remove_versions(s, call, err) : rc;
 }
 

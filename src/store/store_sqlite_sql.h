@@ -47,6 +47,16 @@ struct sq_sql {
 	"p.resent, p.made, p.skipped, p.at_key, p.stop_key, p.at_seq, p.stop_seq, p.next_ms, w.number "      \
 	"FROM replay p JOIN webhook w ON w.number = p.webhook "
 
+/* 1 a list, 2..3 the place from which, 4..5 up to which. */
+#define WALK_WHERE                                                                                           \
+	"FROM listed WHERE list = ?1 AND (created_s, seq) >= (?2, ?3) AND (created_s, seq) < (?4, ?5)"
+#define WALK_PHONE                                                                                           \
+	"SELECT seq, agent_list FROM listed_phone "                                                          \
+	"WHERE account = ?1 AND phone = ?2 AND created_s BETWEEN ?3 AND ?4 "
+#define TIMES_16(text)                                                                                       \
+	text "," text "," text "," text "," text "," text "," text "," text "," text "," text "," text       \
+	     "," text "," text "," text "," text "," text
+
 static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 		[SQ_BEGIN] = {"BEGIN IMMEDIATE", SQ_WRITER},
 		[SQ_BEGIN_READ] = {"BEGIN", SQ_READER},
@@ -65,7 +75,7 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				   "WHERE account = ?1 AND call_id = ?2 AND first_delivery IS NOT NULL",
 				SQ_READER},
 
-		[SQ_ERASE_LATEST] = {"SELECT n, status, agent, length(body) = 0 FROM call_version "
+		[SQ_ERASE_LATEST] = {"SELECT n, status, agent, body, seq FROM call_version "
 				     "WHERE account = ?1 AND call_id = ?2 ORDER BY n DESC LIMIT 1",
 				SQ_WRITER},
 		[SQ_ERASE_SPANS] = {"SELECT seq, first_delivery, last_delivery FROM call_version "
@@ -122,6 +132,62 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 		[SQ_KEEP_REPLAYS] = {"DELETE FROM replay WHERE number IN (SELECT number FROM replay "
 				     "WHERE state <> 0 AND finished_ms < ?1 LIMIT ?2)",
 				SQ_WRITER},
+		[SQ_LISTED_INSERT] = {"INSERT OR FAIL INTO listed (list, created_s, seq) VALUES (?, ?, ?)",
+				SQ_WRITER},
+		[SQ_LISTED_INSERT_16] = {"INSERT OR FAIL INTO listed (list, created_s, seq) VALUES " TIMES_16(
+							 "(?, ?, ?)"),
+				SQ_WRITER},
+		[SQ_LISTED_DELETE] = {"DELETE FROM listed WHERE list = ?1 AND created_s = ?2 AND seq = ?3",
+				SQ_WRITER},
+		[SQ_PHONE_INSERT] = {"INSERT OR FAIL INTO listed_phone (account, phone, created_s, seq, "
+				     "agent_list) "
+				     "VALUES (?, ?, ?, ?, ?)",
+				SQ_WRITER},
+		[SQ_PHONE_INSERT_16] = {"INSERT OR FAIL INTO listed_phone (account, phone, created_s, seq, "
+					"agent_list) VALUES " TIMES_16("(?, ?, ?, ?, ?)"),
+				SQ_WRITER},
+		[SQ_PHONE_DELETE] = {"DELETE FROM listed_phone WHERE account = ?1 AND phone = ?2 AND "
+				     "created_s = ?3 AND seq = ?4",
+				SQ_WRITER},
+		[SQ_WALK_UP] = {"SELECT created_s, seq " WALK_WHERE " ORDER BY created_s, seq LIMIT ?6",
+				SQ_BOTH},
+		[SQ_WALK_DOWN] = {"SELECT created_s, seq " WALK_WHERE
+				  " ORDER BY created_s DESC, seq DESC LIMIT ?6",
+				SQ_READER},
+		[SQ_WALK_COUNT] = {"SELECT count(*) " WALK_WHERE, SQ_BOTH},
+		[SQ_WALK_PHONE_UP] = {WALK_PHONE "ORDER BY created_s, seq", SQ_READER},
+		[SQ_WALK_PHONE_DOWN] = {WALK_PHONE "ORDER BY created_s DESC, seq DESC", SQ_READER},
+		[SQ_LISTED_BODY] = {"SELECT body FROM call_version WHERE seq = ?1 AND account = ?2",
+				SQ_READER},
+		[SQ_TALLY_FIND] = {"SELECT number FROM tally WHERE account = ?1 AND agent = ?2", SQ_BOTH},
+		[SQ_TALLY_INSERT] = {"INSERT INTO tally (account, agent) VALUES (?1, ?2)", SQ_WRITER},
+		[SQ_STRETCHES] = {"SELECT created_s, seq, counts FROM stretch WHERE tally = ?1 AND "
+				  "created_s >= coalesce((SELECT max(created_s) FROM stretch "
+				  "WHERE tally = ?1 AND created_s < ?2), ?2) ORDER BY created_s, seq",
+				SQ_BOTH},
+		[SQ_STRETCH_SET] = {"INSERT OR REPLACE INTO stretch (tally, created_s, seq, counts) "
+				    "VALUES (?1, ?2, ?3, ?4)",
+				SQ_WRITER},
+		[SQ_STRETCH_DELETE] = {"DELETE FROM stretch WHERE tally = ?1 AND created_s = ?2 AND seq = ?3",
+				SQ_WRITER},
+		[SQ_AGENT_SEEN] = {"INSERT INTO agent (account, id, name) VALUES (?1, ?2, ?3) "
+				   "ON CONFLICT DO NOTHING",
+				SQ_WRITER},
+		[SQ_AGENT_NAME] = {"INSERT INTO agent (account, id, name) VALUES (?1, ?2, ?3) "
+				   "ON CONFLICT (account, id) DO UPDATE SET name = ?3",
+				SQ_WRITER},
+		[SQ_AGENT_FORGET] = {"DELETE FROM agent WHERE account = ?1 AND id = ?2", SQ_WRITER},
+		[SQ_AGENT_COUNT] = {"SELECT count(*) FROM agent WHERE account = ?1", SQ_READER},
+		[SQ_AGENT_LIST] = {"SELECT id, name FROM agent INDEXED BY agent_name WHERE account = ?1 "
+				   "ORDER BY name, id LIMIT ?2 OFFSET ?3",
+				SQ_READER},
+		[SQ_BUILD_AT] = {"SELECT list_at FROM mark", SQ_WRITER},
+		[SQ_BUILD_AT_SET] = {"UPDATE mark SET list_at = ?1", SQ_WRITER},
+		[SQ_BUILD_VERSIONS] =
+				{"SELECT v.seq, v.account, v.body, EXISTS (SELECT 1 FROM call_version l "
+				 "WHERE l.account = v.account AND l.call_id = v.call_id "
+				 "AND l.n > v.n) FROM call_version v WHERE v.seq > ?1 ORDER BY v.seq",
+						SQ_WRITER},
 
 		[SQ_DELIVERY_INSERT] =
 				{"INSERT INTO delivery (webhook, key, id, call, state, tries, attempts, "
@@ -339,6 +405,26 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				SQ_WRITER},
 		[SQ_PURGE_CALLS] = {"DELETE FROM call_version WHERE seq IN (SELECT seq FROM call_version "
 				    "WHERE account = ?1 LIMIT ?2)",
+				SQ_WRITER},
+		[SQ_PURGE_LISTED] = {"DELETE FROM listed WHERE (list, created_s, seq) IN ("
+				     "SELECT l.list, l.created_s, l.seq FROM tally t CROSS JOIN listed l ON "
+				     "l.list BETWEEN t.number * 32 AND t.number * 32 + 31 "
+				     "WHERE t.account = ?1 LIMIT ?2)",
+				SQ_WRITER},
+		[SQ_PURGE_PHONES] = {"DELETE FROM listed_phone WHERE (account, phone, created_s, seq) IN ("
+				     "SELECT account, phone, created_s, seq FROM listed_phone "
+				     "WHERE account = ?1 LIMIT ?2)",
+				SQ_WRITER},
+		[SQ_PURGE_STRETCHES] = {"DELETE FROM stretch WHERE (tally, created_s, seq) IN ("
+					"SELECT x.tally, x.created_s, x.seq FROM tally t "
+					"CROSS JOIN stretch x ON x.tally = t.number "
+					"WHERE t.account = ?1 LIMIT ?2)",
+				SQ_WRITER},
+		[SQ_PURGE_TALLIES] = {"DELETE FROM tally WHERE number IN (SELECT number FROM tally "
+				      "WHERE account = ?1 LIMIT ?2)",
+				SQ_WRITER},
+		[SQ_PURGE_AGENTS] = {"DELETE FROM agent WHERE account = ?1 AND id IN (SELECT id FROM agent "
+				     "WHERE account = ?1 LIMIT ?2)",
 				SQ_WRITER},
 		[SQ_PURGE_AUDIT] = {"DELETE FROM audit WHERE number IN (SELECT number FROM audit "
 				    "WHERE account = ?1 LIMIT ?2)",

@@ -104,19 +104,26 @@ struct id id_of(char kind, unsigned n)
 	return id;
 }
 
-/* The shape that the store relies on: "created" last, at its fixed width. */
-static char *make_body(const struct call_spec *spec, int64_t created_s, size_t *ret_len)
+/* A canonical record as far as stores look into one: its head, and "created" last. */
+static char *make_body(const struct call_facts *facts, const struct call_spec *spec, size_t *ret_len)
 {
-	size_t room = spec->padding + 128;
+	size_t room = spec->padding + 512;
 	char *body = ch_alloc(room), created[TIME_TEXT_LEN + 1] = {0};
+	char id[ID_TEXT_LEN + 1], agent[ID_TEXT_LEN + 1], phone[20] = "null";
 	int len;
 
 	assert_non_null(body);
-	time_text_format(created_s, created);
+	time_text_format(facts->created_s, created);
+	id_format(&facts->id, id);
+	id_format(&facts->agent_id, agent);
+	if (facts->phone[0] != '\0')
+		snprintf(phone, sizeof(phone), "\"%s\"", facts->phone);
 	len = snprintf(body, room,
-			"{\"agent\":%u,\"status\":\"%s\",\"note\":%u,\"padding\":\"%*s\",\"created\":\"%s\"}",
-			spec->agent, call_status_name(spec->status), spec->note, (int)spec->padding, "",
-			created);
+			"{\"id\":\"%s\",\"agentId\":\"%s\",\"phone\":%s,\"type\":\"%s\",\"duration\":null,"
+			"\"startTime\":null,\"endTime\":null,\"anonymous\":false,\"status\":\"%s\","
+			"\"note\":%u,\"padding\":\"%*s\",\"created\":\"%s\"}",
+			id, agent, phone, call_type_name(facts->type), call_status_name(facts->status),
+			spec->note, (int)spec->padding, "", created);
 	assert_true(len > 0 && (size_t)len < room);
 	*ret_len = (size_t)len;
 	return body;
@@ -132,12 +139,14 @@ void ask_put(const struct bed *b, struct store_request *r, const struct call_spe
 	put->in.facts.id = id_of('c', spec->call);
 	put->in.facts.agent_id = id_of('a', spec->agent);
 	put->in.facts.status = spec->status;
-	put->in.facts.type = CALL_INBOUND;
+	put->in.facts.type = spec->type;
+	if (spec->phone != 0)
+		snprintf(put->in.facts.phone, sizeof(put->in.facts.phone), "+33%u", spec->phone);
 	put->in.facts.created_s = created_s;
 	put->in.facts.has_created = spec->created_s != 0;
 	put->in.now_ms = b->clock.wall.ms;
 	put->in.notify = spec->notify;
-	put->in.body = make_body(spec, created_s, &put->in.body_len);
+	put->in.body = make_body(&put->in.facts, spec, &put->in.body_len);
 }
 
 static void fill_webhook(const struct bed *b, struct webhook *w, unsigned n, bool enabled)

@@ -68,6 +68,8 @@ struct call_spec {
 	unsigned call;
 	unsigned agent;
 	enum call_status status;
+	enum call_type type;
+	unsigned phone; /* 0: none */
 	unsigned note; /* what makes the body differ */
 	int64_t created_s; /* 0: the clock's */
 	size_t padding; /* bytes more in the body */
@@ -131,6 +133,8 @@ int contract_webhooks(void);
 int contract_attempts(void);
 int contract_claims(void);
 int contract_lists(void);
+int contract_call_lists(void);
+int contract_agents(void);
 int contract_batches(void);
 int contract_rounds(void);
 int contract_erase(void);

@@ -129,7 +129,7 @@ static void created_is_kept_for_ever(void **state)
 	struct call_spec first = {.call = 1, .status = CALL_COMPLETED, .created_s = 1000000000};
 	struct call_spec again = first, later = first;
 	struct store_request r;
-	char body[256];
+	char body[512];
 
 	again.created_s = 1111111111;
 	later.created_s = 1222222222;
@@ -179,7 +179,7 @@ static void if_match_guards(void **state)
 {
 	struct bed *b = *state;
 	struct call_spec spec = {.call = 1, .status = CALL_IN_PROGRESS};
-	char first[256], second[256];
+	char first[512], second[512];
 	const char *one[] = {first}, *two[] = {second, first};
 
 	assert_int_equal(put_if_any(b, &spec), CH_EPRECOND);
@@ -203,7 +203,7 @@ static void if_none_match_guards(void **state)
 {
 	struct bed *b = *state;
 	struct call_spec spec = {.call = 1, .status = CALL_IN_PROGRESS};
-	char first[256], now[256];
+	char first[512], now[512];
 	struct store_request r;
 
 	for (int i = 0; i < 2; i++) {

@@ -203,7 +203,7 @@ static void bodies_stay_within_their_bytes(void **state)
 	assert_true(r.u.claim.out.more);
 	store_request_fini(&r);
 	ask_claim(b, &r, 1, 5);
-	r.u.claim.in.max_bytes = 2500;
+	r.u.claim.in.max_bytes = 3000;
 	assert_int_equal(serve(b, &r), 0);
 	assert_int_equal(r.u.claim.out.count, 3);
 	assert_true(r.u.claim.out.more);

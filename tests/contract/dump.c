@@ -31,6 +31,44 @@ static void add_call(const struct bed *b, struct ch_buf *out, int64_t account, u
 	store_request_fini(&r);
 }
 
+/* A page of calls, whole or of one agent's and status; the bodies stand above. */
+static void add_page(const struct bed *b, struct ch_buf *out, struct store_request *r)
+{
+	assert_int_equal(serve(b, r), 0);
+	ch_buf_addf(out, "listed %lld:", (long long)r->u.call_list.out.total);
+	for (size_t i = 0; i < r->u.call_list.out.count; i++)
+		ch_buf_addf(out, " %.46s", r->u.call_list.out.bodies[i]->data);
+	ch_buf_adds(out, "\n");
+	store_request_fini(r);
+}
+
+static void add_lists(const struct bed *b, struct ch_buf *out, int64_t account)
+{
+	struct store_request r;
+
+	for (int i = 0; i < 2; i++) {
+		store_request_init(&r, STORE_CALL_LIST, NULL, NULL);
+		r.u.call_list.in.account = account;
+		r.u.call_list.in.from_s = INT64_MIN;
+		r.u.call_list.in.to_s = INT64_MAX;
+		r.u.call_list.in.limit = PAGE;
+		r.u.call_list.in.max_bytes = SIZE_MAX;
+		r.u.call_list.in.statuses = (call_status_set)(i == 0 ? 0 : 1u << CALL_COMPLETED);
+		r.u.call_list.in.has_agent = i == 1;
+		r.u.call_list.in.agent_id = id_of('a', 0);
+		add_page(b, out, &r);
+	}
+	store_request_init(&r, STORE_AGENT_LIST, NULL, NULL);
+	r.u.agent_list.in.account = account;
+	r.u.agent_list.in.limit = PAGE;
+	assert_int_equal(serve(b, &r), 0);
+	ch_buf_addf(out, "agents %lld:", (long long)r.u.agent_list.out.total);
+	for (size_t i = 0; i < r.u.agent_list.out.count; i++)
+		ch_buf_addf(out, " %s", r.u.agent_list.out.rows[i].name);
+	ch_buf_adds(out, "\n");
+	store_request_fini(&r);
+}
+
 static void add_webhooks(const struct bed *b, struct ch_buf *out, int64_t account)
 {
 	struct store_request r;
@@ -244,6 +282,7 @@ char *dump(const struct bed *b, unsigned calls, unsigned webhooks)
 		add_ledger(&out, &l);
 		for (unsigned i = 0; i < calls; i++)
 			add_call(b, &out, account, i);
+		add_lists(b, &out, account);
 		add_webhooks(b, &out, account);
 		add_deliveries(b, &out, account);
 	}

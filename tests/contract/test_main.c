@@ -17,6 +17,8 @@ int main(void)
 		failed += contract_attempts();
 		failed += contract_claims();
 		failed += contract_lists();
+		failed += contract_call_lists();
+		failed += contract_agents();
 		failed += contract_batches();
 		failed += contract_rounds();
 		failed += contract_erase();

@@ -27,6 +27,7 @@ UNDER_LOAD = [("commit_half", 40), ("commit_before", 30), ("commit_after", 30), 
               ("import_slice", 3), ("secret_sealed", 1), ("secret_stored", 1), ("send_before", 20),
               ("send_after", 20), ("answer_taken", 20), ("result_before", 20), ("result_written", 20),
               ("gone_noted", 1)]
+BUILD = ["build_inside", "build_step"]
 CHECKPOINT = ["checkpoint_before", "checkpoint_after"]
 SWEEPS = [("sweep_inside", 1), ("sweep_between", 1), ("sweep_inside", 2), ("sweep_between", 2),
           ("sweep_inside", 3), ("sweep_finished", 1)]
@@ -54,7 +55,7 @@ def names_in_header():
 
 
 def test_every_point_of_the_list_is_crashed_at():
-    used = {*OPENING, *FIRST_START, *LATER_START, *CHECKPOINT, *STOP}
+    used = {*OPENING, *BUILD, *FIRST_START, *LATER_START, *CHECKPOINT, *STOP}
     used |= {name for name, _ in UNDER_LOAD + SWEEPS + ACCOUNTS + EVENTS + REPLAYS + ERASES}
     used |= {name for name, _, _ in RETENTION}
     assert used == names_in_header()
@@ -135,6 +136,22 @@ def test_a_crash_in_a_migration_keeps_what_an_older_version_stored(make_world, p
     world.kill()
     world.audit()
     assert world.finish()["delivered"] == 200
+
+
+@pytest.mark.parametrize("point", BUILD)
+def test_a_crash_while_lists_are_made_makes_them_at_the_next_start(make_world, point):
+    world = make_world()
+    make_first_shape(world, 200)
+    assert not world.start(point)
+    world.killed()
+    world.audit()
+    assert world.start(), world.service.logged()[-3000:]
+    client = world.client()
+    status, page = client.ask("GET", "/v1/calls?size=7")
+    client.close()
+    assert (status, json.loads(page)["totalElements"], len(json.loads(page)["content"])) == (200, 200, 7)
+    world.kill()
+    world.audit()
 
 
 def bring(world, count, **changes):

@@ -13,5 +13,6 @@ int main(void)
 	failed += sqlite_upgrade_tests();
 	failed += sqlite_hook_tests();
 	failed += sqlite_history_tests();
+	failed += sqlite_stretch_tests();
 	return failed > 0;
 }

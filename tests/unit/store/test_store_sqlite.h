@@ -19,6 +19,7 @@ int sqlite_poison_tests(void);
 int sqlite_upgrade_tests(void);
 int sqlite_hook_tests(void);
 int sqlite_history_tests(void);
+int sqlite_stretch_tests(void);
 
 static inline struct store_sqlite *sqlite_of_bed(const struct bed *b)
 {
