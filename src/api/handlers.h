@@ -11,6 +11,10 @@ struct api_request;
 void calls_put(struct api_request *r);
 void calls_get(struct api_request *r);
 void calls_delete(struct api_request *r);
+void calls_list(struct api_request *r);
+
+void agents_list(struct api_request *r);
+void agents_put(struct api_request *r);
 
 void import_post(struct api_request *r);
 

@@ -90,6 +90,12 @@ void json_out_text(struct json_out *o, const char *key, const char *text)
 		put_null(o, key);
 }
 
+void json_out_raw(struct json_out *o, const char *key, const char *json, size_t len)
+{
+	begin_value(o, key);
+	ch_buf_add(o->buf, json, len);
+}
+
 void json_out_int(struct json_out *o, const char *key, int64_t value)
 {
 	begin_value(o, key);

@@ -23,6 +23,7 @@ void json_out_open(struct json_out *o, const char *key, char bracket); /* '{' or
 void json_out_close(struct json_out *o, char bracket); /* '}' or ']' */
 void json_out_text(struct json_out *o, const char *key, const char *text); /* NULL is null */
 void json_out_bytes(struct json_out *o, const char *key, const char *text, size_t len);
+void json_out_raw(struct json_out *o, const char *key, const char *json, size_t len); /* JSON already */
 void json_out_int(struct json_out *o, const char *key, int64_t value);
 void json_out_share(struct json_out *o, const char *key, int64_t part, int64_t whole); /* of nothing: null */
 void json_out_bool(struct json_out *o, const char *key, bool value);

@@ -1,9 +1,13 @@
 #include "api/paging.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/assert.h"
 
 #define SIZE_DEFAULT 20
 #define SIZE_MOST 100
+#define PAGE_MOST 1000000000
 
 struct id paging_id_of(int64_t number)
 {
@@ -51,6 +55,15 @@ size_t paging_size(const struct query *q, struct problems *problems)
 	if (strspn(size, "0123456789") != strlen(size) || n < 1 || n > SIZE_MOST)
 		problems_add(problems, "", "query parameter \"size\" is not a number from 1 to %d",
 				SIZE_MOST);
+	return n;
+}
+
+int64_t paging_page(const struct query *q)
+{
+	const char *page = query_get(q, "page");
+	long long n = page ? strtoll(page, NULL, 10) : 1;
+
+	CH_ASSERT(n >= 1 && n <= PAGE_MOST);
 	return n;
 }
 

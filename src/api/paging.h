@@ -1,7 +1,7 @@
 /* api/paging.h - pages whose cursor is a row's number.
  *
- * Role:      the query parameters "size" and "after", and a number in the looks of an id, so that cursors and
- *            ids look like all others.
+ * Role:      the query parameters "size", "page" and "after", and a number in the looks of an id, so that
+ *            cursors and ids look like all others.
  * Errors:    what is wrong is added to problems, and the value is not to be used then.
  */
 #ifndef CH_API_PAGING_H
@@ -17,6 +17,8 @@
 
 /* 1 to 100; 20 when it is not given. */
 size_t paging_size(const struct query *q, struct problems *problems);
+/* 1 when it is not given; api/rules has checked it. */
+int64_t paging_page(const struct query *q);
 /* 0 when it is not given. */
 int64_t paging_after(const struct query *q, struct problems *problems);
 /* Of a cursor that paging_cursor made; false: it is none. */

@@ -196,7 +196,7 @@ static void what_is_asked_wrongly_is_refused(void **state)
 			{"POST", PATH_1, KEY_A JSON_TYPE, true, 405},
 			{"OPTIONS", PATH_1, KEY_A, false, 405},
 			{"GET", "/v1/nothing", KEY_A, false, 404},
-			{"GET", "/v1/calls", KEY_A, false, 404},
+			{"GET", "/v1/calls/", KEY_A, false, 404},
 			{"PUT", PATH_1, JSON_TYPE, true, 401},
 			{"GET", PATH_1, "X-Api-Key: wrong\r\n", false, 401},
 			{"GET", PATH_1, KEY_A KEY_A, false, 400},
