@@ -12,9 +12,11 @@ import subprocess
 import sys
 import time
 
+import accept
 import bullmq
 import calls
 import endpoints
+import lists
 import machine
 import neighbours
 import picture
@@ -25,7 +27,7 @@ import throughput
 from machine import BUILD, ROOT
 from scenario import QUICK, Settings, choose
 
-NAMES = ["rest", "tuning", "throughput", "steady", "endpoints", "hung", "backlog", "parts"]
+NAMES = ["rest", "tuning", "throughput", "accept", "steady", "endpoints", "lists", "hung", "backlog", "parts"]
 
 
 def arguments():
@@ -91,10 +93,14 @@ def scenarios(options, settings, has_peer):
         tuned = throughput.best((yield throughput.tuning(payload, settings)))
     if "throughput" in wanted:
         yield throughput.scenario(body, payload, settings, tuned, has_peer)
+    if "accept" in wanted:
+        yield accept.scenario(body, payload, settings)
     if "steady" in wanted:
         yield steady.scenario(payload, settings, tuned, has_peer)
     if "endpoints" in wanted:
         yield endpoints.scenario(body, payload, settings, tuned, has_peer)
+    if "lists" in wanted:
+        yield lists.scenario(body, settings)
     if "hung" in wanted:
         yield neighbours.hung_scenario(body, settings)
     if "backlog" in wanted:

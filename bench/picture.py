@@ -97,6 +97,11 @@ def neighbour_bars(scenarios):
     return bars
 
 
+def list_bars(rows):
+    return [(name, row["large_us"], f"us, {row['times']:.1f} x", "ours") for name, row in rows.items()
+            if row.get("large_us") is not None]
+
+
 def draw(document):
     machine, scenarios = document["machine"], document["scenarios"]
     rows = {name: scenarios[name]["rows"] for name in scenarios}
@@ -112,6 +117,10 @@ def draw(document):
                   [(name, row["cpu_us"], "us", kind_of(name)) for name, row in rows.get("steady", {}).items()])
     picture.panel("CPU a delivery, fifty endpoints of one kind", "Microseconds, less is better.",
                   cost_bars(rows.get("endpoints", {})))
+    small, large = document["settings"].get("list_calls", (0, 0))
+    picture.panel(f"CPU of a request with {large:,} calls stored",
+                  f"Microseconds of the server, and how many times that of {small:,} calls; less is better.",
+                  list_bars(rows.get("lists", {})))
     picture.panel(f"A healthy webhook's p99 at {rate:,} a second, beside bad neighbours",
                   "Milliseconds, less is better.", neighbour_bars(scenarios))
     return picture.svg()

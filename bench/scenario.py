@@ -16,10 +16,11 @@ class Settings:
     hung_window: int = 16
     backlog: int = 1000000
     rest_seconds: int = 10
+    list_calls: tuple = (10000, 1000000)
 
 
 QUICK = Settings(rounds=1, count=20000, peer_count=8000, seconds=2, rate_seconds=3, hung_webhooks=200, backlog=100000,
-                 rest_seconds=3)
+                 rest_seconds=3, list_calls=(2000, 40000))
 
 
 @dataclasses.dataclass
