@@ -51,8 +51,8 @@ def body_of(body, number, agent=ANOTHER, run="0badf00d"):
 class Requests:
     """The requests by name; each is a function that makes one and returns how many rows it gave (None: none)."""
 
-    def __init__(self, client, body, full, empty, began):
-        self.client, self.body, self.stored, self.made = client, body, 0, 0
+    def __init__(self, body, full, empty, began):
+        self.client, self.body, self.stored, self.made = None, body, 0, 0
         self.began, self.half = began, None
         self.hooks = {"A": full, "B": empty}
 
@@ -157,12 +157,13 @@ def measure(body, settings):
     store.fill(RARE)
     store.switch(store.empty, False)
     store.switch(store.full, True)
-    requests = Requests(store.client, body, store.full, store.empty, began)
+    requests = Requests(body, store.full, store.empty, began)
     document = json.loads(store.client.ask("GET", "/openapi.json"))
     rows = {}
     for size, count in zip(("small", "large"), settings.list_calls):
         store.fill(count)
         time.sleep(SETTLE_SECONDS)
+        requests.client = Client(store.callhook)  # the one before was idle for so long that it was closed
         requests.stored = count
         requests.half = requests.half or now()
         for name, request in requests.all(is_built(document, "/v1/calls"), is_built(document, "/v1/calls/feed")):

@@ -74,15 +74,16 @@ def open_windows(callhook, body, settings):
         time.sleep(0.05)
 
 
-def fill(sick):
-    """Waits until no more come."""
+def fill(sick, callhook):
+    """Waits until no more come, and none is on its way: they come in bursts, with seconds in between."""
     seen = []
 
     def is_steady():
         seen.append(sick.stats()["held"])
-        return len(seen) > 3 and seen[-1] > 0 and seen[-1] == seen[-4]
+        is_still = len(seen) > 6 and seen[-1] > 0 and seen[-1] == seen[-7]
+        return is_still and callhook.metric("callhook_in_flight") <= seen[-1]
 
-    until(is_steady, "hung requests to be no more", 0.5, 30)
+    until(is_steady, "hung requests to be no more", 0.5, 40)
     return seen[-1]
 
 
@@ -97,7 +98,7 @@ def hung(body, settings):
     before_kb = pair.beside.memory()["private_kb"]
     open_windows(pair.beside, body, settings)
     sick.set(hang=1)
-    held = fill(sick)
+    held = fill(sick, pair.beside)
     memory, queued_kb = pair.beside.memory(), pair.beside.metric("callhook_held_body_bytes") / 1024
     time.sleep(SETTLE_SECONDS)
     # Nothing is asked of it meanwhile, /metrics neither.
