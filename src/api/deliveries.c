@@ -6,10 +6,9 @@
 #include "api/etag.h"
 #include "api/handlers.h"
 #include "api/moment.h"
+#include "api/paging.h"
 #include "base/alloc.h"
 
-#define SIZE_DEFAULT 20
-#define SIZE_MAX_ROWS 100
 #define ATTEMPTS_SHOWN 100
 /* A page ends early rather than look at more rows for a state that few have: half a millisecond of a reader.
  */
@@ -29,34 +28,22 @@ static void listing_destroy(void *state)
 	ch_free(state);
 }
 
-/* ---- the query ---- */
+/* ---- the query, which api/rules has held against the document ---- */
 
-static void take_id(const struct query *q, const char *name, bool *ret_has, struct id *ret,
-		struct problems *problems)
+static bool take_id(const struct query *q, const char *name, struct id *ret)
 {
 	const char *text = query_get(q, name);
 
-	if (!text)
-		return;
-	*ret_has = true;
-	if (id_parse(text, strlen(text), ret) != 0)
-		problems_add(problems, "", "query parameter \"%s\" is not a UUID in lower case", name);
+	return text && id_parse(text, strlen(text), ret) == 0;
 }
 
-static void take_state(const struct query *q, struct listing *l, struct store_delivery_list *list,
-		struct problems *problems)
+static void take_state(const struct query *q, struct listing *l, struct store_delivery_list *list)
 {
 	const char *text = query_get(q, "state");
 	enum delivery_state state;
 
-	if (!text)
+	if (!text || delivery_state_parse(text, strlen(text), &state) != 0)
 		return;
-	if (delivery_state_parse(text, strlen(text), &state) != 0) {
-		problems_add(problems, "",
-				"query parameter \"state\" is none of PENDING, DELIVERING, DELIVERED, "
-				"FAILED, PARKED and CANCELED");
-		return;
-	}
 	if (state == DELIVERY_DELIVERING)
 		l->filter = FLIGHT_ONLY;
 	else if (state == DELIVERY_PENDING)
@@ -81,20 +68,10 @@ static void take_times(const struct query *q, struct store_delivery_list *list, 
 
 static void take_page(const struct query *q, struct store_delivery_list *list, struct problems *problems)
 {
-	const char *size = query_get(q, "size");
 	const char *after = query_get(q, "after");
-	size_t n = 0;
 
-	list->in.limit = SIZE_DEFAULT;
+	list->in.limit = paging_size(q, problems);
 	list->in.look_max = LOOK_MAX_ROWS;
-	if (size) {
-		for (const char *p = size; *p >= '0' && *p <= '9' && n <= SIZE_MAX_ROWS; p++)
-			n = n * 10 + (size_t)(*p - '0');
-		list->in.limit = n;
-		if (strspn(size, "0123456789") != strlen(size) || n < 1 || n > SIZE_MAX_ROWS)
-			problems_add(problems, "", "query parameter \"size\" is not a number from 1 to %d",
-					SIZE_MAX_ROWS);
-	}
 	list->in.has_before = after != NULL;
 	if (after && cursor_parse(after, &list->in.before) != 0)
 		problems_add(problems, "",
@@ -113,9 +90,9 @@ static bool take_query(struct api_request *r, struct listing *l, struct store_de
 		return false;
 	problems_init(&problems);
 	list->in.account = r->caller.account->number;
-	take_id(&q, "webhookId", &list->in.has_webhook, &list->in.webhook_id, &problems);
-	take_id(&q, "callId", &list->in.has_call, &list->in.call_id, &problems);
-	take_state(&q, l, list, &problems);
+	list->in.has_webhook = take_id(&q, "webhookId", &list->in.webhook_id);
+	list->in.has_call = take_id(&q, "callId", &list->in.call_id);
+	take_state(&q, l, list);
 	take_times(&q, list, &problems);
 	take_page(&q, list, &problems);
 	query_fini(&q);

@@ -70,40 +70,15 @@ static void forget_json(json_t *json)
 	json_decref(json);
 }
 
-static void check_secret(const json_t *value, struct problems *problems)
+/* What the document can't say: the two forms that a secret may have. */
+static bool check_secret(const json_t *secret, struct problems *problems)
 {
 	struct ch_err err = {0};
 
-	if (!json_is_string(value))
-		problems_add(problems, "/secret", "must be a string");
-	else if (sign_secret_check(json_string_value(value), json_string_length(value), &err) != 0)
-		problems_add(problems, "/secret", "%s", err.text);
-}
-
-static void check_overlap(const json_t *value, struct problems *problems)
-{
-	json_int_t s = json_integer_value(value);
-
-	if (!json_is_integer(value) || s < 0 || s > ROTATION_OVERLAP_MAX_S)
-		problems_add(problems, "/overlap", "must be a whole number of seconds from 0 to %lld",
-				(long long)ROTATION_OVERLAP_MAX_S);
-}
-
-static bool check_body(json_t *json, bool with_overlap, struct problems *problems)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(json, key, value)
-	{
-		if (strcmp(key, "secret") == 0)
-			check_secret(value, problems);
-		else if (with_overlap && strcmp(key, "overlap") == 0)
-			check_overlap(value, problems);
-		else
-			api_unknown_member(problems, key);
-	}
-	return problems->count == 0 && !problems->truncated;
+	if (!secret || sign_secret_check(json_string_value(secret), json_string_length(secret), &err) == 0)
+		return true;
+	problems_add(problems, "/secret", "%s", err.text);
+	return false;
 }
 
 static int choose(struct api_request *r, struct secret_change *s, json_t *brought)
@@ -120,17 +95,17 @@ static int choose(struct api_request *r, struct secret_change *s, json_t *brough
 
 static bool take_body(struct api_request *r, struct secret_change *s, json_t *json, bool with_overlap)
 {
-	json_t *overlap = json_object_get(json, "overlap");
+	json_t *overlap = json_object_get(json, "overlap"), *secret = json_object_get(json, "secret");
 	struct problems problems;
 
 	problems_init(&problems);
-	if (json && !check_body(json, with_overlap, &problems)) {
+	if (!check_secret(secret, &problems)) {
 		api_invalid(r, with_overlap ? "the rotation is not valid" : "the secret is not valid",
 				&problems);
 		return false;
 	}
 	s->overlap_s = overlap ? json_integer_value(overlap) : ROTATION_OVERLAP_DEFAULT_S;
-	if (choose(r, s, json_object_get(json, "secret")) == 0)
+	if (choose(r, s, secret) == 0)
 		return true;
 	api_out_of_memory(r);
 	return false;
