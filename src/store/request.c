@@ -27,6 +27,7 @@ static const char *const kind_names[STORE_KIND_COUNT] = {
 		[STORE_EVENT] = "event",
 		[STORE_AGENT_NAME] = "agent_name",
 		[STORE_CALL_GET] = "call_get",
+		[STORE_CALL_FEED] = "call_feed",
 		[STORE_WEBHOOK_GET] = "webhook_get",
 		[STORE_WEBHOOK_LIST] = "webhook_list",
 		[STORE_DELIVERY_GET] = "delivery_get",
@@ -56,6 +57,14 @@ void store_request_init(struct store_request *r, enum store_kind kind, struct ch
 	r->kind = kind;
 	r->reply_to = reply_to;
 	r->done = done;
+}
+
+static void clear_call_feed(struct store_call_feed *q)
+{
+	for (size_t i = 0; i < q->out.count; i++)
+		ch_bytes_unref(&q->out.rows[i].body);
+	ch_free(q->out.rows);
+	memset(&q->out, 0, sizeof(q->out));
 }
 
 static void free_deliveries(struct delivery *rows, size_t count)
@@ -121,6 +130,9 @@ static void clear_read(struct store_request *r)
 	case STORE_CALL_GET:
 		ch_bytes_unref(&r->u.call_get.out.body);
 		ZERO(r->u.call_get.out);
+		break;
+	case STORE_CALL_FEED:
+		clear_call_feed(&r->u.call_feed);
 		break;
 	case STORE_WEBHOOK_GET:
 		webhook_fini(&r->u.webhook_get.out.row.webhook);

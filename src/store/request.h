@@ -59,6 +59,7 @@ enum store_kind {
 	STORE_AGENT_NAME,
 	/* reads: all from here on */
 	STORE_CALL_GET,
+	STORE_CALL_FEED,
 	STORE_WEBHOOK_GET,
 	STORE_WEBHOOK_LIST,
 	STORE_DELIVERY_GET,
@@ -256,6 +257,36 @@ struct store_call_get {
 	struct {
 		struct ch_bytes *body;
 		int64_t version;
+	} out;
+};
+
+struct store_version_row {
+	int64_t seq; /* in the order of the commits */
+	struct id call_id;
+	int64_t version; /* of the call, from 1 */
+	int64_t accepted_ms;
+	struct ch_bytes *body; /* NULL: a tombstone, the call was erased */
+};
+
+/* STORE_CALL_FEED: an account's versions of finished calls in the order in which they were committed. Asked
+ * again with the `last` of before it skips none and gives none twice. Of an erased call that was finished
+ * only the tombstone is left. It looks at a bounded number of versions, so there may be none among them and
+ * yet more. */
+struct store_call_feed {
+	struct {
+		int64_t account;
+		int64_t after; /* a seq, exclusive; -1: from the oldest that is kept */
+		size_t limit; /* 1..100 */
+		size_t max_bytes; /* stops once bodies of so many bytes are loaded; at least one row */
+	} in;
+	struct {
+		struct id store_id; /* random, of this store alone, the same for ever */
+		struct store_version_row *rows;
+		size_t count;
+		int64_t last; /* the versions up to this seq were looked at; >= 0 */
+		bool more;
+		bool is_purged; /* finished versions behind `after` were removed by retention: no rows */
+		bool is_beyond; /* the store has never had a version `after`: no rows */
 	} out;
 };
 
@@ -477,6 +508,7 @@ struct store_request {
 		struct store_event event;
 		struct store_agent_name agent_name;
 		struct store_call_get call_get;
+		struct store_call_feed call_feed;
 		struct store_webhook_get webhook_get;
 		struct store_webhook_list webhook_list;
 		struct store_delivery_get delivery_get;

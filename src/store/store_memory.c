@@ -174,6 +174,7 @@ static void memory_close(struct store *s)
 	FREE_ALL(&m->spaces, struct memory_space, space_free);
 	memory_accounts_free(m);
 	ch_free(m->call_order);
+	memory_finished_free(m);
 	memory_replays_free(m);
 	pthread_mutex_destroy(&m->lock);
 	ch_free(m->log);
@@ -202,6 +203,7 @@ int store_memory_open(const struct store_conf *conf, struct store **ret, struct 
 	m->base.ops = &memory_ops;
 	id_gen_init(&m->ids, conf->clock, conf->rand);
 	ch_map_init(&m->agents, &conf->rand);
+	ch_rand_fill(&conf->rand, m->store_id.b, sizeof(m->store_id.b));
 	ch_map_init(&m->calls, &conf->rand);
 	ch_map_init(&m->webhooks, &conf->rand);
 	ch_map_init(&m->deliveries, &conf->rand);

@@ -104,6 +104,18 @@ struct memory_space {
 	struct ch_list webhooks; /* by created_ms, id; deleted ones too */
 	struct memory_delivery **deliveries; /* by id */
 	size_t delivery_count, delivery_cap;
+	int64_t purged_seq; /* of the last finished version that retention has removed; 0: none */
+};
+
+/* A version of a finished call, in the feed. */
+struct memory_finished {
+	int64_t account; /* -1: removed with its account */
+	struct id call_id;
+	int64_t number;
+	int64_t accepted_ms;
+	int64_t seq;
+	struct ch_bytes *body; /* NULL: erased */
+	bool is_tombstone;
 };
 
 /* Which attempt was the how manieth, and what is counted of it; by ids, because rows are removed with their
@@ -138,6 +150,9 @@ struct store_memory {
 	uint64_t attempts_made;
 	struct memory_log *log; /* attempt number n at n - 1 */
 	size_t log_count, log_cap;
+	struct id store_id;
+	struct memory_finished *finished; /* by seq */
+	size_t finished_count, finished_cap;
 	uint64_t versions_made;
 	struct memory_call **call_order; /* as they first came */
 	struct memory_call removed_call; /* of account 0: stands in call_order for those that were */
@@ -209,6 +224,13 @@ int memory_event(struct store_memory *m, struct store_request *r) CH_MUST_USE;
 int memory_event_make(struct store_memory *m, struct store_request *r, const struct memory_webhook *w,
 		struct ops_event *e) CH_MUST_USE;
 /* store_memory_feed.c: under the lock. */
+/* The call's latest version is finished, or is a tombstone. CH_ENOMEM. */
+int memory_finished_add(struct store_memory *m, const struct memory_call *c) CH_MUST_USE;
+/* These can't be taken back: a call was erased, an account removed. */
+void memory_finished_wipe(struct store_memory *m, const struct memory_call_key *key);
+void memory_finished_purge(struct store_memory *m, int64_t account);
+void memory_finished_free(struct store_memory *m);
+int memory_call_feed(const struct store_memory *m, struct store_request *r) CH_MUST_USE;
 int memory_attempt_feed(const struct store_memory *m, struct store_request *r) CH_MUST_USE;
 
 /* store_memory_history.c: under the lock. */

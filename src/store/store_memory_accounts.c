@@ -314,6 +314,8 @@ void memory_purge(struct store_memory *m)
 		purge_calls(m, a->account.number);
 		purge_calls(m, ops_event_account(a->account.number));
 		memory_agents_purge(m, a->account.number);
+		memory_finished_purge(m, a->account.number);
+		memory_finished_purge(m, ops_event_account(a->account.number));
 		purge_audits(m, a->account.number);
 	}
 }

@@ -94,6 +94,7 @@ int memory_call_change(struct store_memory *m, struct memory_call *c, const stru
 
 struct call_erased {
 	struct memory_undo undo;
+	struct store_memory *store;
 	struct memory_space *space; /* NULL: no deliveries */
 	struct memory_call *call;
 };
@@ -128,6 +129,7 @@ static void call_erased_keep(struct memory_undo *undo)
 		if (id_equal(&u->space->deliveries[i]->row.call_id, &u->call->key.id))
 			wipe(u->space->deliveries[i], u->call->latest.body);
 	}
+	memory_finished_wipe(u->store, &u->call->key);
 }
 
 static int cancel(struct store_memory *m, struct store_call_erase *q, struct memory_delivery *d, size_t *cap)
@@ -184,11 +186,12 @@ int memory_call_erase(struct store_memory *m, struct store_request *r)
 				cancel(m, q, s->deliveries[i], &cap) != 0)
 			return CH_ENOMEM;
 	}
-	if (bury(m, q, c) != 0)
+	if (bury(m, q, c) != 0 || memory_finished_add(m, c) != 0)
 		return CH_ENOMEM;
 	u = ch_calloc(1, sizeof(*u));
 	if (u == NULL)
 		return CH_ENOMEM;
+	u->store = m;
 	u->space = s;
 	u->call = c;
 	memory_undo_push(m, &u->undo, call_erased_back, call_erased_keep);

@@ -375,6 +375,8 @@ static int read_one(const struct store_memory *m, struct store_request *r)
 	switch (r->kind) {
 	case STORE_CALL_GET:
 		return call_get(m, r);
+	case STORE_CALL_FEED:
+		return memory_call_feed(m, r);
 	case STORE_WEBHOOK_GET:
 		return webhook_get(m, r);
 	case STORE_WEBHOOK_LIST:

@@ -131,6 +131,27 @@ static void remove_deliveries(struct store_memory *m, struct memory_space *s)
 	s->delivery_count = kept;
 }
 
+/* As long as the calls that go are there. */
+static void remove_finished(struct store_memory *m)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < m->finished_count; i++) {
+		struct memory_finished *f = &m->finished[i];
+		const struct memory_call *c = memory_call_find(m, f->account, &f->call_id);
+
+		if (c == NULL || !c->goes) {
+			m->finished[kept++] = *f;
+			continue;
+		}
+		struct memory_space *s = memory_space_find(m, f->account);
+		if (s != NULL && f->seq > s->purged_seq)
+			s->purged_seq = f->seq;
+		ch_bytes_unref(&f->body);
+	}
+	m->finished_count = kept;
+}
+
 static void remove_calls(struct store_memory *m)
 {
 	size_t kept = 0;
@@ -195,6 +216,7 @@ void memory_retain(struct store_memory *m)
 	choose_calls(m, q);
 	for (struct ch_map_node *n = ch_map_next(&m->spaces, NULL); n != NULL; n = ch_map_next(&m->spaces, n))
 		remove_deliveries(m, CH_CONTAINER_OF(n, struct memory_space, node));
+	remove_finished(m);
 	remove_calls(m);
 	remove_attempts(m, q);
 	remove_replays(m, q);

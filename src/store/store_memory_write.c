@@ -98,7 +98,7 @@ static int store_version(struct store_memory *m, struct store_call_put *put, con
 		return rc;
 	}
 	put->out.body = ch_bytes_ref(v.body);
-	return 0;
+	return memory_finished_add(m, memory_call_find(m, key.account, &key.id));
 }
 
 int memory_version_write(struct store_memory *m, struct store_call_put *put, const struct rules_put *decision,

@@ -32,6 +32,8 @@ enum sq_stmt {
 	SQ_ROLLBACK,
 	SQ_CALL_LATEST,
 	SQ_CALL_INSERT,
+	SQ_CALL_FEED,
+	SQ_CALL_FEED_MARKS,
 	SQ_DELIVERY_INSERT,
 	SQ_DELIVERY_FIRST_TRY,
 	SQ_DELIVERY_FIND,
@@ -125,6 +127,7 @@ enum sq_stmt {
 	SQ_KEEP_COUNT,
 	SQ_KEEP_VERSIONS,
 	SQ_KEEP_MARK,
+	SQ_KEEP_PURGED,
 	SQ_KEEP_ATTEMPTS,
 	SQ_KEEP_REPLAYS,
 	SQ_HISTORY_ADD,
@@ -403,6 +406,7 @@ int sq_history_prepare(struct sq_conn *c) CH_MUST_USE; /* a SQLite code */
 
 /* The reads; each gives what becomes the request's result. */
 int sq_call_get(struct sq_conn *c, struct store_call_get *q, struct ch_err *err) CH_MUST_USE;
+int sq_call_feed(struct sq_conn *c, struct store_call_feed *q, struct ch_err *err) CH_MUST_USE;
 int sq_webhook_get(struct sq_conn *c, struct store_webhook_get *q, struct ch_err *err) CH_MUST_USE;
 int sq_webhook_list(struct sq_conn *c, struct store_webhook_list *q, struct ch_err *err) CH_MUST_USE;
 int sq_delivery_get(struct sq_conn *c, struct store_delivery_get *q, struct ch_err *err) CH_MUST_USE;

@@ -112,3 +112,98 @@ int sq_attempt_feed(struct sq_conn *c, struct store_attempt_feed *q, struct ch_e
 	}
 	return 0;
 }
+
+/* ---- versions of finished calls ---- */
+
+/* Versions looked at by one read: a run of those that an erasing has emptied gives no rows. */
+#define VERSIONS_LOOK_MAX 500
+
+static const char doing_versions[] = "read the calls";
+
+static int read_feed_marks(
+		struct sq_conn *c, struct store_call_feed *q, int64_t *ret_purged, struct ch_err *err)
+{
+	bool has_row = false;
+	int64_t end = 0;
+	int rc;
+
+	sq_bind_int(c, SQ_CALL_FEED_MARKS, 1, q->in.account);
+	rc = sq_fetch(c, SQ_CALL_FEED_MARKS, &has_row, doing_versions, err);
+	if (rc != 0)
+		return rc;
+	if (!has_row)
+		return sq_damaged("its marks are missing", err);
+	end = sq_int(c, SQ_CALL_FEED_MARKS, 0);
+	*ret_purged = sq_int(c, SQ_CALL_FEED_MARKS, 1);
+	if (!sq_is_sane(end) || !sq_is_sane(*ret_purged) ||
+			!sq_id(c, SQ_CALL_FEED_MARKS, 2, &q->out.store_id))
+		rc = sq_damaged("its marks are missing", err);
+	sq_reset(c, SQ_CALL_FEED_MARKS);
+	q->out.is_purged = q->in.after >= 0 && q->in.after < *ret_purged;
+	q->out.is_beyond = q->in.after > end;
+	return rc;
+}
+
+static int read_version(struct sq_conn *c, struct store_version_row *ret, struct ch_err *err)
+{
+	struct store_version_row row = {
+			.seq = sq_int(c, SQ_CALL_FEED, 0),
+			.version = sq_int(c, SQ_CALL_FEED, 2),
+			.accepted_ms = sq_int(c, SQ_CALL_FEED, 3),
+	};
+	int rc = 0;
+
+	if (!sq_id(c, SQ_CALL_FEED, 1, &row.call_id) || !sq_is_sane(row.version))
+		return sq_damaged("a call has no id or version", err);
+	if (!sq_is_erased(c, SQ_CALL_FEED, 4))
+		rc = sq_body(c, SQ_CALL_FEED, 4, &row.body, err);
+	if (rc == 0)
+		*ret = row;
+	return rc;
+}
+
+static int read_versions(struct sq_conn *c, struct store_call_feed *q, struct ch_err *err)
+{
+	size_t looked = 0, bytes = 0;
+	int rc = 0;
+
+	for (;;) {
+		bool has_row = false;
+
+		rc = sq_fetch(c, SQ_CALL_FEED, &has_row, doing_versions, err);
+		if (rc != 0 || !has_row)
+			break;
+		q->out.more = q->out.count == q->in.limit || looked++ == VERSIONS_LOOK_MAX ||
+			      (q->out.count > 0 && bytes >= q->in.max_bytes);
+		if (q->out.more)
+			break;
+		if (sq_int(c, SQ_CALL_FEED, 5) == 0) {
+			struct store_version_row *row = &q->out.rows[q->out.count];
+			rc = read_version(c, row, err);
+			if (rc != 0)
+				break;
+			q->out.count++;
+			bytes += row->body ? row->body->len : 0;
+		}
+		q->out.last = sq_int(c, SQ_CALL_FEED, 0);
+	}
+	sq_reset(c, SQ_CALL_FEED);
+	return rc;
+}
+
+int sq_call_feed(struct sq_conn *c, struct store_call_feed *q, struct ch_err *err)
+{
+	int64_t purged = 0;
+	int rc = read_feed_marks(c, q, &purged, err);
+
+	CH_ASSERT(q->in.limit >= 1 && q->in.limit <= FEED_MAX);
+	q->out.last = q->in.after < 0 ? purged : q->in.after;
+	if (rc != 0 || q->out.is_purged || q->out.is_beyond)
+		return rc;
+	q->out.rows = ch_calloc(q->in.limit, sizeof(*q->out.rows));
+	if (q->out.rows == NULL)
+		return sq_no_memory(err);
+	sq_bind_int(c, SQ_CALL_FEED, 1, q->in.account);
+	sq_bind_int(c, SQ_CALL_FEED, 2, q->out.last);
+	return read_versions(c, q, err);
+}

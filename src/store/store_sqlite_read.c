@@ -127,6 +127,8 @@ static int serve(struct sq_conn *c, struct store_request *r)
 	switch (r->kind) {
 	case STORE_CALL_GET:
 		return sq_call_get(c, &r->u.call_get, &r->err);
+	case STORE_CALL_FEED:
+		return sq_call_feed(c, &r->u.call_feed, &r->err);
 	case STORE_WEBHOOK_GET:
 		return sq_webhook_get(c, &r->u.webhook_get, &r->err);
 	case STORE_WEBHOOK_LIST:
@@ -175,7 +177,8 @@ static bool needs_snapshot(enum store_kind kind)
 {
 	return kind == STORE_DELIVERY_GET || kind == STORE_DELIVERY_LIST || kind == STORE_CLAIM ||
 	       kind == STORE_PROBE || kind == STORE_ATTEMPT_FEED || kind == STORE_HISTORY ||
-	       kind == STORE_BACKLOG || kind == STORE_CALL_LIST || kind == STORE_AGENT_LIST;
+	       kind == STORE_BACKLOG || kind == STORE_CALL_LIST || kind == STORE_AGENT_LIST ||
+	       kind == STORE_CALL_FEED;
 }
 
 static int serve_in_snapshot(struct sq_conn *c, struct store_request *r)

@@ -22,7 +22,7 @@ enum phase { PHASE_PARKED, PHASE_CALLS, PHASE_ATTEMPTS, PHASE_FIGURES, PHASE_REP
 struct candidate {
 	int64_t seq, account, n, accepted_ms;
 	struct id call;
-	bool is_erased;
+	bool is_erased, is_finished;
 };
 
 struct owned {
@@ -137,6 +137,7 @@ static int read_candidates(struct sq_conn *c, int64_t after, struct candidate *r
 				.n = sq_int(c, SQ_KEEP_CALLS, 3),
 				.accepted_ms = sq_int(c, SQ_KEEP_CALLS, 4),
 				.is_erased = sq_int(c, SQ_KEEP_CALLS, 5) != 0,
+				.is_finished = sq_int(c, SQ_KEEP_CALLS, 6) != 0,
 		};
 		if (!sq_id(c, SQ_KEEP_CALLS, 2, &rows[count].call))
 			rc = sq_damaged("a call has no id", err);
@@ -227,6 +228,14 @@ static int count_removed(struct store_sqlite *s, const struct owned *d, struct c
 	return sq_run(c, SQ_KEEP_COUNT, doing, err);
 }
 
+/* Who follows the account's calls and has not come so far has missed this one. */
+static int note_purged(struct sq_conn *c, const struct candidate *call, struct ch_err *err)
+{
+	sq_bind_int(c, SQ_KEEP_PURGED, 1, call->account);
+	sq_bind_int(c, SQ_KEEP_PURGED, 2, call->seq);
+	return sq_run(c, SQ_KEEP_PURGED, doing, err);
+}
+
 /* The latest version goes too, or becomes the mark that the call was erased. */
 static int remove_versions(struct store_sqlite *s, const struct candidate *call, struct ch_err *err)
 {
@@ -237,6 +246,8 @@ static int remove_versions(struct store_sqlite *s, const struct candidate *call,
 	sq_bind_id(c, SQ_KEEP_VERSIONS, 2, &call->call);
 	sq_bind_int(c, SQ_KEEP_VERSIONS, 3, call->is_erased ? call->n : call->n + 1);
 	rc = sq_run(c, SQ_KEEP_VERSIONS, doing, err);
+	if (rc == 0 && call->is_finished)
+		rc = note_purged(c, call, err);
 	if (rc != 0 || !call->is_erased)
 		return rc;
 	sq_bind_int(c, SQ_KEEP_MARK, 1, call->seq);

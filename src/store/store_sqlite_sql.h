@@ -71,6 +71,16 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				    "first_delivery, last_delivery, body) "
 				    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
 				SQ_WRITER},
+		/* Of an erased call the last version is the tombstone, and the earlier ones are empty too. */
+		[SQ_CALL_FEED] = {"SELECT seq, call_id, n, accepted_ms, body, length(body) = 0 AND EXISTS "
+				  "(SELECT 1 FROM call_version v WHERE v.account = c.account AND v.call_id = "
+				  "c.call_id AND v.n > c.n) FROM call_version c INDEXED BY call_feed "
+				  "WHERE account = ?1 AND seq > ?2 AND status <> 0 ORDER BY seq",
+				SQ_READER},
+		[SQ_CALL_FEED_MARKS] = {"SELECT max(coalesce((SELECT max(seq) FROM call_version), 0), "
+					"last_call), (SELECT seq FROM feed_purged WHERE account = ?1), "
+					"store_id FROM mark",
+				SQ_READER},
 		[SQ_CALL_SPANS] = {"SELECT seq, first_delivery, last_delivery FROM call_version "
 				   "WHERE account = ?1 AND call_id = ?2 AND first_delivery IS NOT NULL",
 				SQ_READER},
@@ -103,8 +113,8 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				    "delivery_kept WHERE webhook = ?1 AND state = 4 AND state > 2 AND key "
 				    "BETWEEN 0 AND ?5 LIMIT ?6)",
 				SQ_WRITER},
-		[SQ_KEEP_CALLS] = {"SELECT seq, account, call_id, n, accepted_ms, length(body) = 0 "
-				   "FROM call_version WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+		[SQ_KEEP_CALLS] = {"SELECT seq, account, call_id, n, accepted_ms, length(body) = 0, "
+				   "status <> 0 FROM call_version WHERE seq > ?1 ORDER BY seq LIMIT ?2",
 				SQ_WRITER},
 		[SQ_KEEP_LATER] =
 				{"SELECT 1 FROM call_version WHERE account = ?1 AND call_id = ?2 AND n > ?3 "
@@ -125,6 +135,9 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				SQ_WRITER},
 		[SQ_KEEP_MARK] = {"UPDATE call_version SET seq = -seq, n = 1, agent = zeroblob(16) "
 				  "WHERE seq = ?1",
+				SQ_WRITER},
+		[SQ_KEEP_PURGED] = {"INSERT INTO feed_purged (account, seq) VALUES (?1, ?2) "
+				    "ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)",
 				SQ_WRITER},
 		[SQ_KEEP_ATTEMPTS] = {"SELECT number, delivery, started_ms FROM attempt WHERE number > ?1 "
 				      "ORDER BY number LIMIT ?2",

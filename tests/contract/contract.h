@@ -149,6 +149,7 @@ int contract_audit(void);
 int contract_feed(void);
 int contract_history(void);
 int contract_backlog(void);
+int contract_call_feed(void);
 int contract_model(void);
 int test_due(void);
 int test_open(void);

@@ -267,6 +267,11 @@ static void ask_read(
 	case STORE_REPLAY_LIST:
 		r->u.replay_list.in.account = ACCOUNT;
 		break;
+	case STORE_CALL_FEED:
+		r->u.call_feed.in.account = ACCOUNT;
+		r->u.call_feed.in.after = -1;
+		r->u.call_feed.in.limit = 10;
+		break;
 	case STORE_ATTEMPT_FEED:
 		r->u.attempt_feed.in.account = ACCOUNT;
 		r->u.attempt_feed.in.limit = 10;

@@ -69,6 +69,35 @@ static void add_lists(const struct bed *b, struct ch_buf *out, int64_t account)
 	store_request_fini(&r);
 }
 
+static void add_feed(const struct bed *b, struct ch_buf *out, int64_t account)
+{
+	bool more = true;
+	int64_t after = -1;
+
+	ch_buf_adds(out, "feed");
+	while (more) {
+		struct store_request r;
+
+		store_request_init(&r, STORE_CALL_FEED, NULL, NULL);
+		r.u.call_feed.in.account = account;
+		r.u.call_feed.in.after = after;
+		r.u.call_feed.in.limit = PAGE;
+		r.u.call_feed.in.max_bytes = SIZE_MAX;
+		assert_int_equal(serve(b, &r), 0);
+		for (size_t i = 0; i < r.u.call_feed.out.count; i++) {
+			const struct store_version_row *row = &r.u.call_feed.out.rows[i];
+
+			add_id(out, &row->call_id);
+			ch_buf_addf(out, " v%lld[%zu]", (long long)row->version,
+					row->body == NULL ? 0 : row->body->len);
+		}
+		after = r.u.call_feed.out.last;
+		more = r.u.call_feed.out.more;
+		store_request_fini(&r);
+	}
+	ch_buf_adds(out, "\n");
+}
+
 static void add_webhooks(const struct bed *b, struct ch_buf *out, int64_t account)
 {
 	struct store_request r;
@@ -283,6 +312,7 @@ char *dump(const struct bed *b, unsigned calls, unsigned webhooks)
 		for (unsigned i = 0; i < calls; i++)
 			add_call(b, &out, account, i);
 		add_lists(b, &out, account);
+		add_feed(b, &out, account);
 		add_webhooks(b, &out, account);
 		add_deliveries(b, &out, account);
 	}

@@ -33,6 +33,7 @@ int main(void)
 		failed += contract_feed();
 		failed += contract_history();
 		failed += contract_backlog();
+		failed += contract_call_feed();
 	}
 	failed += contract_model();
 	failed += test_due();

@@ -221,6 +221,12 @@ static int reads_run(void *ctx)
 	r.u.call_get.in.account = ACCOUNT;
 	r.u.call_get.in.id = s->delivery.call_id;
 	int rc = read_one(&s->bed, &r);
+	store_request_init(&r, STORE_CALL_FEED, NULL, NULL);
+	r.u.call_feed.in.account = ACCOUNT;
+	r.u.call_feed.in.after = -1;
+	r.u.call_feed.in.limit = 10;
+	r.u.call_feed.in.max_bytes = SIZE_MAX;
+	rc = rc == 0 ? read_one(&s->bed, &r) : rc;
 	store_request_init(&r, STORE_WEBHOOK_LIST, NULL, NULL);
 	r.u.webhook_list.in.account = ACCOUNT;
 	rc = rc == 0 ? read_one(&s->bed, &r) : rc;
@@ -333,7 +339,7 @@ static const struct torture all[] = {
 				.what = &memory,
 				.may_manage = true,
 				.fail_store = fail_store,
-				.reads = 6},
+				.reads = 7},
 		{.name = "reads, sqlite",
 				.open = scene_open,
 				.run = reads_run,
@@ -342,7 +348,7 @@ static const struct torture all[] = {
 				.what = &sqlite,
 				.may_manage = true,
 				.fail_store = fail_store,
-				.reads = 6},
+				.reads = 7},
 		{.name = "a database opened",
 				.open = file_open,
 				.run = file_run,

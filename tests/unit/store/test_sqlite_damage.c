@@ -91,6 +91,12 @@ static void read_all(struct damage *d)
 		r.u.call_get.in.id = id_of('c', i + 1);
 		ask(d, &r);
 	}
+	store_request_init(&r, STORE_CALL_FEED, NULL, NULL);
+	r.u.call_feed.in.account = ACCOUNT;
+	r.u.call_feed.in.after = -1;
+	r.u.call_feed.in.limit = 100;
+	r.u.call_feed.in.max_bytes = SIZE_MAX;
+	ask(d, &r);
 	for (int kind = STORE_LANES; kind <= STORE_LEDGER; kind++) {
 		store_request_init(&r, (enum store_kind)kind, NULL, NULL);
 		ask(d, &r);
@@ -220,6 +226,8 @@ static const char *const wrong_values[] = {
 		"UPDATE webhook SET revision = 9223372036854775807",
 		"DELETE FROM mark",
 		"UPDATE mark SET id_ahead_ms = 9223372036854775807",
+		"UPDATE mark SET store_id = x'00'",
+		"UPDATE call_version SET n = -1 WHERE seq = 3",
 		"UPDATE call_version SET body = x'7b7d'",
 		"UPDATE call_version SET body = x''",
 		"UPDATE call_version SET status = 99",

@@ -8,6 +8,8 @@ _Static_assert(DELIVERY_PENDING == 0 && DELIVERY_DELIVERED == 2, "as in 0001_sta
 _Static_assert(DELIVERY_FAILED == 3 && DELIVERY_PARKED == 4 && DELIVERY_CANCELED == 5,
 		"as in 0001_start.sql");
 
+_Static_assert(CALL_IN_PROGRESS == 0, "as in 0011_feed.sql");
+
 _Static_assert(RULES_TASK_NONE == 0 && RULES_TASK_FOLLOW == 1 && RULES_TASK_RELEASE == 2,
 		"as in 0002_rounds.sql");
 

@@ -196,6 +196,38 @@ static void counting_over_time_begins_with_the_upgrade(void **state)
 	delivery_fini(&d);
 }
 
+/* Calls from before are in the feed, and what retention has removed is missed. */
+static void the_feed_begins_with_the_old_calls(void **state)
+{
+	struct bed *b = *state;
+	struct id call = id_of('c', 1), none = {{0}};
+	struct store_request r;
+
+	store_request_init(&r, STORE_CALL_FEED, NULL, NULL);
+	r.u.call_feed.in.account = ACCOUNT;
+	r.u.call_feed.in.after = 0;
+	r.u.call_feed.in.limit = 10;
+	assert_int_equal(serve(b, &r), 0);
+	assert_int_equal(r.u.call_feed.out.count, 1);
+	assert_id_equal(&r.u.call_feed.out.rows[0].call_id, &call);
+	assert_memory_not_equal(&r.u.call_feed.out.store_id, &none, sizeof(none));
+	store_request_clear_out(&r);
+	exec(sqlite_of_bed(b)->conn.db, "INSERT INTO feed_purged (account, seq) VALUES (1, 1)");
+	assert_int_equal(serve(b, &r), 0);
+	assert_true(r.u.call_feed.out.is_purged);
+	assert_int_equal(r.u.call_feed.out.count, 0);
+	store_request_clear_out(&r);
+	r.u.call_feed.in.after = 1;
+	assert_int_equal(serve(b, &r), 0);
+	assert_false(r.u.call_feed.out.is_purged);
+	store_request_clear_out(&r);
+	r.u.call_feed.in.after = -1;
+	assert_int_equal(serve(b, &r), 0);
+	assert_false(r.u.call_feed.out.is_purged);
+	assert_int_equal(r.u.call_feed.out.last, 1);
+	store_request_fini(&r);
+}
+
 int sqlite_upgrade_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -208,6 +240,8 @@ int sqlite_upgrade_tests(void)
 			cmocka_unit_test_setup_teardown(new_rows_follow_the_old, setup, bed_teardown),
 			cmocka_unit_test_setup_teardown(
 					counting_over_time_begins_with_the_upgrade, setup, bed_teardown),
+			cmocka_unit_test_setup_teardown(
+					the_feed_begins_with_the_old_calls, setup, bed_teardown),
 	};
 
 	return cmocka_run_group_tests_name("sqlite upgrade", tests, NULL, NULL);
