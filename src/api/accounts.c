@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/api_core.h"
+#include "api/call_feed.h"
 #include "api/handlers.h"
 #include "api/paging.h"
 #include "base/alloc.h"
@@ -246,6 +247,7 @@ static void delete_done(struct store_request *s)
 		return;
 	}
 	accounts_remove(r->api->accounts, r->state);
+	feeds_end_account(r->api, s->u.account_delete.in.number);
 	api_reply_empty(r);
 }
 

@@ -4,6 +4,7 @@
 
 #include "api/api_core.h"
 #include "api/backlog.h"
+#include "api/call_feed.h"
 #include "api/media_type.h"
 #include "api/rules.h"
 #include "api/stream.h"
@@ -67,6 +68,7 @@ int api_create(const struct api_conf *conf, struct api **ret, struct ch_err *err
 	a->started = ch_clock_wall(&conf->clock);
 	a->started_mono = ch_clock_mono(&conf->clock);
 	streams_init(a);
+	feeds_init(a);
 	id_gen_init(&a->ids, conf->clock, conf->rand);
 	spent_init(&a->spent, &conf->rand);
 	int rc = fill(a, err);
@@ -102,6 +104,7 @@ void api_stopping(struct api *a)
 {
 	a->is_stopping = true;
 	streams_end(a);
+	feeds_end(a);
 }
 
 size_t api_busy(const struct api *a)

@@ -27,6 +27,7 @@
 #define API_STATUS_CLASSES 6
 
 struct backlogs;
+struct event;
 struct webhook_change;
 
 struct api_route_stats {
@@ -51,6 +52,9 @@ struct api {
 	struct api_route_stats *stats; /* one a route, and one more for what has none */
 	struct ch_list streams;
 	size_t stream_count;
+	struct ch_list feeds; /* that may wait */
+	size_t feed_count;
+	struct event *feed_tick; /* while there are any */
 	uint64_t import_lines[API_STATUS_CLASSES];
 };
 

@@ -1,8 +1,8 @@
 /* api/commit_bell.h - tells the api's loop that the store has news, however many commits there are.
  *
- * Role:      the store's writer rings after a commit; those who wait for rows that others write (streams) are
- *            told on their loop. While one ring is under way the next ones are the same, and without anybody
- *            who waits nothing is posted at all.
+ * Role:      the store's writer rings after a commit; those who wait for rows that others write (streams,
+ *            the feed of calls) are told on their loop, each kind of news by a bell of its own. While one
+ * ring is under way the next ones are the same, and without anybody who waits nothing is posted at all.
  * Ownership: lies in whoever runs store and loop; outlives both.
  * Threads:   commit_bell_committed: the writer's; all else: the loop's that owns the port.
  */
@@ -14,20 +14,36 @@
 #include "base/port.h"
 #include "store/request.h"
 
-struct commit_bell {
+enum commit_news {
+	COMMIT_ATTEMPTS,
+	COMMIT_CALLS, /* versions of finished calls, and tombstones */
+	COMMIT_NEWS_COUNT
+};
+
+struct commit_line {
 	struct ch_port *port;
 	struct ch_msg msg;
 	atomic_bool is_rung; /* msg is under way */
 	atomic_size_t waiting;
-	void (*heard)(void *ctx); /* set before anybody waits */
+	atomic_uint_least64_t accounts; /* whose news it is; as heard gets them */
+	void (*heard)(void *ctx, uint64_t accounts); /* set before anybody waits */
 	void *ctx;
+};
+
+struct commit_bell {
+	struct commit_line lines[COMMIT_NEWS_COUNT];
 };
 
 void commit_bell_init(struct commit_bell *b, struct ch_port *port);
 /* As store_watcher.committed. */
 void commit_bell_committed(struct commit_bell *b, struct store_request *const *requests, size_t n);
-/* One more, one less who waits for attempts. What is committed after wait has returned is heard. */
-void commit_bell_wait(struct commit_bell *b);
-void commit_bell_leave(struct commit_bell *b);
+/* Who hears of it; ask commit_bell_concerns of accounts. */
+void commit_bell_listen(struct commit_bell *b, enum commit_news news,
+		void (*heard)(void *ctx, uint64_t accounts), void *ctx);
+/* One more, one less who waits for such news. What is committed after wait has returned is heard. */
+void commit_bell_wait(struct commit_bell *b, enum commit_news news);
+void commit_bell_leave(struct commit_bell *b, enum commit_news news);
+/* May the account have news? One in 64 has by mistake. */
+bool commit_bell_concerns(uint64_t accounts, int64_t account);
 
 #endif

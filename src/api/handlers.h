@@ -12,6 +12,7 @@ void calls_put(struct api_request *r);
 void calls_get(struct api_request *r);
 void calls_delete(struct api_request *r);
 void calls_list(struct api_request *r);
+void calls_feed(struct api_request *r);
 
 void agents_list(struct api_request *r);
 void agents_put(struct api_request *r);

@@ -13,7 +13,7 @@ static bool has_left(const struct http_conn *c)
 {
 	char byte;
 
-	if (c->state != CONN_STREAMING || !c->x->ends_with_client)
+	if ((c->state != CONN_STREAMING && c->state != CONN_HANDLING) || !c->x->ends_with_client)
 		return false;
 	ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);

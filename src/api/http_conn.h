@@ -88,7 +88,7 @@ struct http_exchange {
 	bool is_busy; /* counted in server->busy */
 	bool is_streaming;
 	bool is_plain; /* a stream to HTTP/1.0: it ends with the connection, no chunks */
-	bool ends_with_client; /* a stream that nobody is left to read once the client has ended its side */
+	bool ends_with_client; /* nobody is left to read the answer once the client has ended its side */
 	bool is_bare; /* the stream's client asked for HEAD: no body at all */
 	void (*drained)(void *ctx);
 	void *drained_ctx;

@@ -149,10 +149,9 @@ void http_reply_end_with_client(struct http_exchange *x)
 {
 	struct http_conn *c = x->conn;
 
-	CH_ASSERT(x->is_streaming);
 	x->ends_with_client = true;
 	/* It may have ended while nobody listened. */
-	if (c->state != CONN_STREAMING || !c->is_read_off)
+	if ((c->state != CONN_STREAMING && c->state != CONN_HANDLING) || !c->is_read_off)
 		return;
 	if (event_add(c->read_event, NULL) == 0)
 		c->is_read_off = false;

@@ -115,8 +115,9 @@ void http_reply_more(struct http_exchange *x, const void *data, size_t len);
 size_t http_reply_backlog(const struct http_exchange *x); /* bytes */
 void http_reply_on_drain(struct http_exchange *x, void (*drained)(void *ctx), void *ctx);
 bool http_is_gone(const struct http_exchange *x); /* known to be; false says little */
-/* Of a stream that was started: a client that ends its side has left. Otherwise it may still wait for the
- * answer to what it sent, and is known to be gone only when that can't be sent. */
+/* Of a stream that was started, or of a request whose answer waits: a client that ends its side has left.
+ * Otherwise it may still wait for the answer to what it sent, and is known to be gone only when that can't be
+ * sent. */
 void http_reply_end_with_client(struct http_exchange *x);
 void http_reply_end(struct http_exchange *x);
 void http_reply_abort(struct http_exchange *x); /* the client sees that the end is missing */

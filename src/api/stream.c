@@ -47,7 +47,7 @@ static void stream_destroy(void *state)
 	ch_list_unlink(&st->link);
 	a->stream_count--;
 	if (a->conf.bell)
-		commit_bell_leave(a->conf.bell);
+		commit_bell_leave(a->conf.bell, COMMIT_ATTEMPTS);
 	if (st->turn)
 		event_free(st->turn);
 	if (st->tick)
@@ -189,7 +189,8 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 
 	if (!st->is_started || st->is_reading)
 		return;
-	st->is_news |= st->r->api->conf.bell == NULL;
+	/* Asked even if nothing of the account's was heard of: its place moves on behind those of others. */
+	st->is_news = true;
 	if (is_unread && quiet_ms >= UNREAD_MS)
 		finish(st, true);
 	else if (!is_unread && quiet_ms >= HEARTBEAT_MS && !send_place(st, ":\n"))
@@ -252,12 +253,15 @@ static void read_done(struct store_request *s)
 		take_turn(st);
 }
 
-static void on_news(void *ctx)
+static void on_news(void *ctx, uint64_t accounts)
 {
 	struct api *a = ctx;
 
 	CH_LIST_FOREACH (&a->streams, it, next) {
 		struct stream *st = CH_CONTAINER_OF(it, struct stream, link);
+
+		if (!commit_bell_concerns(accounts, st->r->caller.account->number))
+			continue;
 		st->is_news = true;
 		take_turn(st);
 	}
@@ -266,10 +270,8 @@ static void on_news(void *ctx)
 void streams_init(struct api *a)
 {
 	ch_list_init(&a->streams);
-	if (a->conf.bell) {
-		a->conf.bell->heard = on_news;
-		a->conf.bell->ctx = a;
-	}
+	if (a->conf.bell)
+		commit_bell_listen(a->conf.bell, COMMIT_ATTEMPTS, on_news, a);
 }
 
 void streams_end(struct api *a)
@@ -369,7 +371,7 @@ void deliveries_stream(struct api_request *r)
 	a->stream_count++;
 	/* Before the first read, so that no commit falls between the two. */
 	if (a->conf.bell)
-		commit_bell_wait(a->conf.bell);
+		commit_bell_wait(a->conf.bell, COMMIT_ATTEMPTS);
 	st->began_ms = st->sent_ms = now_ms(st);
 	if (!make_events(st))
 		api_out_of_memory(r);

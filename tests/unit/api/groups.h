@@ -9,6 +9,7 @@ int group_http_slow(void);
 int group_rules(void);
 int group_parts(void);
 int group_calls(void);
+int group_call_feed(void);
 int group_import(void);
 int group_webhooks(void);
 int group_secrets(void);

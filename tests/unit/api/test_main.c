@@ -11,6 +11,7 @@ int main(void)
 	failed += group_http_scarce();
 	failed += group_parts();
 	failed += group_calls();
+	failed += group_call_feed();
 	failed += group_import();
 	failed += group_webhooks();
 	failed += group_secrets();
