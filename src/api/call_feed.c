@@ -24,7 +24,7 @@
 struct feed {
 	struct ch_list link; /* in api->feeds, if it may wait */
 	struct api_request *r;
-	int64_t after; /* seq; -1: from the oldest that is kept */
+	int64_t after; /* as the store's */
 	uint8_t tag[TAG_BYTES]; /* as in the cursor; to be looked at with the first answer */
 	bool has_tag;
 	bool may_wait;
@@ -58,6 +58,10 @@ static bool parse_place(const char *text, struct feed *f)
 	struct id id;
 	uint64_t seq = 0;
 
+	if (strcmp(text, "end") == 0) {
+		f->after = STORE_FEED_END;
+		return true;
+	}
 	if (cursor_parse(text, &id) != 0)
 		return false;
 	for (size_t i = TAG_BYTES; i < sizeof(id.b); i++)
@@ -371,7 +375,7 @@ void calls_feed(struct api_request *r)
 		return;
 	}
 	f->r = r;
-	f->after = -1;
+	f->after = STORE_FEED_OLDEST;
 	r->state = f;
 	r->state_fini = feed_destroy;
 	if (!take_query(f, &wait_s))

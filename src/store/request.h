@@ -272,10 +272,13 @@ struct store_version_row {
  * again with the `last` of before it skips none and gives none twice. Of an erased call that was finished
  * only the tombstone is left. It looks at a bounded number of versions, so there may be none among them and
  * yet more. */
+#define STORE_FEED_OLDEST (-1) /* from the oldest that is kept */
+#define STORE_FEED_END (-2) /* no rows, only where the account's last is */
+
 struct store_call_feed {
 	struct {
 		int64_t account;
-		int64_t after; /* a seq, exclusive; -1: from the oldest that is kept */
+		int64_t after; /* a seq, exclusive; STORE_FEED_OLDEST; STORE_FEED_END */
 		size_t limit; /* 1..100 */
 		size_t max_bytes; /* stops once bodies of so many bytes are loaded; at least one row */
 	} in;

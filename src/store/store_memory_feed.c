@@ -151,6 +151,15 @@ static void fill_versions(const struct store_memory *m, struct store_call_feed *
 	}
 }
 
+static int64_t last_of(const struct store_memory *m, const struct store_call_feed *q)
+{
+	for (size_t i = m->finished_count; i > 0; i--) {
+		if (m->finished[i - 1].account == q->in.account)
+			return m->finished[i - 1].seq > q->out.last ? m->finished[i - 1].seq : q->out.last;
+	}
+	return q->out.last;
+}
+
 int memory_call_feed(const struct store_memory *m, struct store_request *r)
 {
 	struct store_call_feed *q = &r->u.call_feed;
@@ -163,6 +172,10 @@ int memory_call_feed(const struct store_memory *m, struct store_request *r)
 	q->out.last = q->in.after < 0 ? purged : q->in.after;
 	if (q->out.is_purged || q->out.is_beyond)
 		return 0;
+	if (q->in.after == STORE_FEED_END) {
+		q->out.last = last_of(m, q);
+		return 0;
+	}
 	q->out.rows = ch_calloc(q->in.limit, sizeof(*q->out.rows));
 	if (q->out.rows == NULL)
 		return CH_ENOMEM;

@@ -191,6 +191,21 @@ static int read_versions(struct sq_conn *c, struct store_call_feed *q, struct ch
 	return rc;
 }
 
+static int read_last(struct sq_conn *c, struct store_call_feed *q, struct ch_err *err)
+{
+	bool has_row = false;
+	int rc;
+
+	sq_bind_int(c, SQ_CALL_FEED_END, 1, q->in.account);
+	rc = sq_fetch(c, SQ_CALL_FEED_END, &has_row, doing_versions, err);
+	if (rc != 0 || !has_row)
+		return rc;
+	if (sq_int(c, SQ_CALL_FEED_END, 0) > q->out.last)
+		q->out.last = sq_int(c, SQ_CALL_FEED_END, 0);
+	sq_reset(c, SQ_CALL_FEED_END);
+	return 0;
+}
+
 int sq_call_feed(struct sq_conn *c, struct store_call_feed *q, struct ch_err *err)
 {
 	int64_t purged = 0;
@@ -200,6 +215,8 @@ int sq_call_feed(struct sq_conn *c, struct store_call_feed *q, struct ch_err *er
 	q->out.last = q->in.after < 0 ? purged : q->in.after;
 	if (rc != 0 || q->out.is_purged || q->out.is_beyond)
 		return rc;
+	if (q->in.after == STORE_FEED_END)
+		return read_last(c, q, err);
 	q->out.rows = ch_calloc(q->in.limit, sizeof(*q->out.rows));
 	if (q->out.rows == NULL)
 		return sq_no_memory(err);

@@ -77,6 +77,9 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 				  "c.call_id AND v.n > c.n) FROM call_version c INDEXED BY call_feed "
 				  "WHERE account = ?1 AND seq > ?2 AND status <> 0 ORDER BY seq",
 				SQ_READER},
+		[SQ_CALL_FEED_END] = {"SELECT seq FROM call_version INDEXED BY call_feed "
+				      "WHERE account = ?1 AND status <> 0 ORDER BY seq DESC LIMIT 1",
+				SQ_READER},
 		[SQ_CALL_FEED_MARKS] = {"SELECT max(coalesce((SELECT max(seq) FROM call_version), 0), "
 					"last_call), (SELECT seq FROM feed_purged WHERE account = ?1), "
 					"store_id FROM mark",

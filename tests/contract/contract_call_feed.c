@@ -234,6 +234,35 @@ static void a_page_ends_with_its_bytes(void **state)
 	store_request_fini(&r);
 }
 
+static int64_t end_of(const struct bed *b, int64_t account)
+{
+	struct store_request r;
+	int64_t end;
+
+	ask_feed(&r, account, STORE_FEED_END, 10);
+	assert_int_equal(serve(b, &r), 0);
+	assert_int_equal(r.u.call_feed.out.count, 0);
+	assert_false(r.u.call_feed.out.more);
+	end = r.u.call_feed.out.last;
+	store_request_fini(&r);
+	return end;
+}
+
+static void the_end_is_the_accounts_own(void **state)
+{
+	struct bed *b = *state;
+
+	assert_int_equal(end_of(b, ACCOUNT), 0);
+	put(b, 1, CALL_COMPLETED, 0);
+	int64_t end = walk(b, ACCOUNT, -1, 10, "1v1 ");
+	put_of(b, OTHER_ACCOUNT, 1, CALL_COMPLETED, 0);
+	put(b, 2, CALL_IN_PROGRESS, 0);
+	assert_int_equal(end_of(b, ACCOUNT), end);
+	put(b, 2, CALL_COMPLETED, 0);
+	walk(b, ACCOUNT, end, 10, "2v2 ");
+	walk(b, ACCOUNT, end_of(b, ACCOUNT), 10, "");
+}
+
 static void a_place_that_never_was_is_beyond(void **state)
 {
 	struct bed *b = *state;
@@ -317,6 +346,7 @@ int contract_call_feed(void)
 			TEST(a_long_run_of_what_was_erased_is_passed_over),
 			TEST(who_comes_too_late_for_what_retention_removed_is_told),
 			TEST(a_page_ends_with_its_bytes),
+			TEST(the_end_is_the_accounts_own),
 			TEST(a_place_that_never_was_is_beyond),
 			TEST(every_store_has_an_id_of_its_own),
 			TEST(it_is_there_after_a_restart),

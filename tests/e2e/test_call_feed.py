@@ -171,6 +171,18 @@ def test_writers_side_by_side_and_a_follower_that_misses_nothing(make_service):
     assert again == seen
 
 
+def test_the_end_is_known_without_reading_all(service):
+    for _ in range(3):
+        service.put(some_call())
+    assert page(service, "end") == {"content": [], "next": all_of(service)[1]}
+    waiters = [Waiter(service, "after=end&wait=30") for _ in range(MOST)]
+    until_refused(service, "end", 429)
+    call = some_call()
+    service.put(call)
+    for waiter in waiters:
+        assert ids(waiter.answer()[1]["content"]) == [call["id"]]
+
+
 def test_it_goes_on_after_a_crash(make_service):
     service = make_service("--dev").start()
     calls = [some_call() for _ in range(5)]
