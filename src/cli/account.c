@@ -33,19 +33,6 @@ struct managing {
 	const char *id; /* NULL: none is given */
 };
 
-static const char *text_of(const json_t *json, const char *key)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-
-	return text ? text : "";
-}
-
-static void print_line(const json_t *json)
-{
-	json_dumpf(json, stdout, JSON_COMPACT);
-	printf("\n");
-}
-
 /* ---- list ---- */
 
 static void print_accounts(const struct managing *m, const json_t *rows)
@@ -56,10 +43,10 @@ static void print_accounts(const struct managing *m, const json_t *rows)
 	json_array_foreach(rows, i, row)
 	{
 		if (opts_has(m->o, "json"))
-			print_line(row);
+			remote_print(row);
 		else
-			printf("%-36s  %s  %s\n", text_of(row, "id"), text_of(row, "created"),
-					text_of(row, "name"));
+			printf("%-36s  %s  %s\n", remote_text(row, "id"), remote_text(row, "created"),
+					remote_text(row, "name"));
 	}
 }
 
@@ -75,7 +62,8 @@ static int list(struct managing *m, struct ch_err *err)
 		print_accounts(m, json_object_get(json, "content"));
 		has_more = json_is_string(json_object_get(json, "next"));
 		if (has_more)
-			snprintf(path, sizeof(path), "/v1/accounts?size=100&after=%s", text_of(json, "next"));
+			snprintf(path, sizeof(path), "/v1/accounts?size=100&after=%s",
+					remote_text(json, "next"));
 		json_decref(json);
 	}
 	return rc;
@@ -99,11 +87,12 @@ static int create(struct managing *m, struct ch_err *err)
 		return rc;
 	const json_t *keys = json_object_get(answer, "keys");
 	if (opts_has(m->o, "json"))
-		print_line(answer);
+		remote_print(answer);
 	else
 		printf("Account \"%s\" is made. Its API keys are shown this once:\n  primary    %s\n"
 		       "  secondary  %s\n",
-				text_of(answer, "id"), text_of(keys, "primary"), text_of(keys, "secondary"));
+				remote_text(answer, "id"), remote_text(keys, "primary"),
+				remote_text(keys, "secondary"));
 	json_decref(answer);
 	return 0;
 }
@@ -137,10 +126,10 @@ static int rotate(struct managing *m, struct ch_err *err)
 	if (rc != 0)
 		return rc;
 	if (opts_has(m->o, "json"))
-		print_line(answer);
+		remote_print(answer);
 	else
 		printf("The %s key of account \"%s\" is now, shown this once:\n  %s\n", which, m->id,
-				text_of(answer, "key"));
+				remote_text(answer, "key"));
 	json_decref(answer);
 	return 0;
 }

@@ -9,7 +9,7 @@
 
 static bool on_progress(void *ctx, int64_t done, int64_t all)
 {
-	progress_show(ctx, done, all);
+	progress_show(ctx, done, all, NULL);
 	return true;
 }
 

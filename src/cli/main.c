@@ -6,11 +6,12 @@
 
 static const struct cli_command commands[] = {
 		{"serve", "run the service: keep calls, deliver webhooks, answer the API", cli_serve},
-		{"listen", "receive webhooks on this machine, verify and print them", cli_listen},
+		{"listen", "receive webhooks on this machine, or forward a server's calls to it", cli_listen},
 		{"send", "sign one call record and POST it to a URL, without a server", cli_send},
 		{"sign", "print the signature headers for a body", cli_sign},
 		{"verify", "say whether a received webhook is valid, and if not, why", cli_verify},
 		{"qshape", "show what waits for each endpoint, by age", cli_qshape},
+				cli_deliveries},
 		{"account", "list, create and delete a server's accounts, rotate their keys", cli_account},
 		{"fsck", "prove from a store that nothing in it was lost", cli_fsck},
 		{"backup", "copy a store to a file, also beside a server", cli_backup},

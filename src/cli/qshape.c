@@ -54,13 +54,6 @@ struct shape {
 	size_t count;
 };
 
-static const char *text_of(const json_t *json, const char *key)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-
-	return text ? text : "";
-}
-
 static int get(struct shape *s, const char *path, const char *account, json_t **ret, struct ch_err *err)
 {
 	return remote_ask(&s->remote, &(struct remote_ask){.method = "GET", .path = path, .account = account},
@@ -96,7 +89,7 @@ static const json_t *find_webhook(const json_t *webhooks, const char *id)
 
 	json_array_foreach(json_object_get(webhooks, "content"), i, row)
 	{
-		if (strcmp(text_of(row, "id"), id) == 0)
+		if (strcmp(remote_text(row, "id"), id) == 0)
 			return row;
 	}
 	return NULL;
@@ -106,7 +99,7 @@ static int add_line(struct shape *s, const char *account, json_t *stats, const j
 		struct ch_err *err)
 {
 	struct line l = {.stats = json_incref(stats)}, *more;
-	const char *name = text_of(webhook, "name");
+	const char *name = remote_text(webhook, "name");
 
 	if (read_counts(stats, &l) != 0) {
 		json_decref(l.stats);
@@ -116,10 +109,10 @@ static int add_line(struct shape *s, const char *account, json_t *stats, const j
 		json_decref(l.stats);
 		return 0;
 	}
-	snprintf(l.state, sizeof(l.state), "%s", text_of(stats, "state"));
+	snprintf(l.state, sizeof(l.state), "%s", remote_text(stats, "state"));
 	l.account = ch_strdup(account);
-	l.webhook = ch_strdup(text_of(stats, "webhookId"));
-	l.name = ch_strdup(*name ? name : text_of(webhook, "url"));
+	l.webhook = ch_strdup(remote_text(stats, "webhookId"));
+	l.name = ch_strdup(*name ? name : remote_text(webhook, "url"));
 	more = ch_realloc(s->lines, (s->count + 1) * sizeof(*more));
 	if (more)
 		s->lines = more;
@@ -144,7 +137,7 @@ static int ask_account(struct shape *s, const char *account, struct ch_err *err)
 		rc = get(s, "/v1/stats?step=86400", account, &stats, err);
 	json_array_foreach(json_object_get(stats, "webhooks"), i, row)
 	{
-		const json_t *webhook = find_webhook(webhooks, text_of(row, "webhookId"));
+		const json_t *webhook = find_webhook(webhooks, remote_text(row, "webhookId"));
 
 		if (rc == 0 && webhook)
 			rc = add_line(s, account, row, webhook, err);
@@ -168,12 +161,12 @@ static int ask_everybody(struct shape *s, struct ch_err *err)
 		json_array_foreach(json_object_get(accounts, "content"), i, row)
 		{
 			if (rc == 0)
-				rc = ask_account(s, text_of(row, "id"), err);
+				rc = ask_account(s, remote_text(row, "id"), err);
 		}
 		has_more = json_is_string(json_object_get(accounts, "next"));
 		if (has_more)
 			snprintf(path, sizeof(path), "/v1/accounts?size=100&after=%s",
-					text_of(accounts, "next"));
+					remote_text(accounts, "next"));
 		json_decref(accounts);
 	}
 	return rc;
