@@ -11,6 +11,7 @@ static const struct cli_command commands[] = {
 		{"sign", "print the signature headers for a body", cli_sign},
 		{"verify", "say whether a received webhook is valid, and if not, why", cli_verify},
 		{"qshape", "show what waits for each endpoint, by age", cli_qshape},
+		{"import", "write many call records to a server, one a line", cli_import},
 				cli_deliveries},
 		{"account", "list, create and delete a server's accounts, rotate their keys", cli_account},
 		{"fsck", "prove from a store that nothing in it was lost", cli_fsck},
