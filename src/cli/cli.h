@@ -34,6 +34,8 @@ int cli_backup(int argc, char **argv);
 int cli_restore(int argc, char **argv);
 int cli_account(int argc, char **argv);
 int cli_import(int argc, char **argv);
+int cli_deliveries(int argc, char **argv);
+int cli_replay(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 /* "callhook NAME: words" on stderr; returns code, so that a command can end with it. */
