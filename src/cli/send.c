@@ -1,21 +1,15 @@
 #include <curl/curl.h>
-#include <event2/event.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/list.h"
 #include "cli/cli.h"
+#include "cli/post.h"
 #include "cli/record.h"
-#include "delivery/transport.h"
 #include "model/call_codec.h"
 #include "model/webhook_header.h"
-#include "policy/sign.h"
-
-#define OWN_HEADERS_MAX 20
 
 static const struct opt_spec specs[] = {
 		{.name = "url",
@@ -47,51 +41,17 @@ static const struct opts_page page = {
 
 struct sending {
 	const struct opts *o;
-	struct event_base *base;
-	struct transport *transport;
-	struct transport_job job;
+	struct ch_clock clock;
 	struct url url;
-	char id[256];
-	char lines[6][512];
-	const char *headers[6 + OWN_HEADERS_MAX];
-	bool finished;
+	struct ch_bytes *body;
+	char id[POST_ID_MAX + 1];
+	struct ch_secret secret;
+	const char *own[POST_OWN_HEADERS_MAX];
+	size_t own_count;
+	int64_t timeout_s;
+	struct attempt attempt;
 	bool is_record_bad;
 };
-
-static void on_done(struct transport_job *job)
-{
-	struct sending *s = CH_CONTAINER_OF(job, struct sending, job);
-
-	s->finished = true;
-	event_base_loopbreak(s->base);
-}
-
-static void add_header(struct sending *s, const char *name, const char *value)
-{
-	char *line = s->lines[s->job.header_count];
-
-	snprintf(line, sizeof(s->lines[0]), "%s: %s", name, value);
-	s->headers[s->job.header_count++] = line;
-}
-
-static int sign(struct sending *s, const struct ch_secret *secret, int64_t now_s, struct ch_err *err)
-{
-	char hex[SIGN_HEX_LEN + 1];
-	char standard[SIGN_STD_LEN + 1];
-	struct sign_key key;
-	int rc = sign_secret_check(secret->text, secret->len, err);
-
-	if (rc == 0)
-		rc = sign_key_init(&key, secret->text, secret->len, err);
-	if (rc != 0)
-		return rc;
-	sign_body_hex(&key, s->job.body->data, s->job.body->len, hex);
-	sign_body_standard(&key, s->id, now_s, s->job.body->data, s->job.body->len, standard);
-	add_header(s, "X-Webhook-Signature", hex);
-	add_header(s, "webhook-signature", standard);
-	sign_key_fini(&key);
-	return 0;
-}
 
 static bool is_reserved(const char *name, size_t len)
 {
@@ -122,49 +82,45 @@ static int own_headers(struct sending *s, struct ch_err *err)
 {
 	int count = opts_count(s->o, "header");
 
-	if (count > OWN_HEADERS_MAX)
-		return ch_err_set(err, CH_EINVAL, "at most %d --header", OWN_HEADERS_MAX);
+	if (count > POST_OWN_HEADERS_MAX)
+		return ch_err_set(err, CH_EINVAL, "at most %d --header", POST_OWN_HEADERS_MAX);
 	for (int i = 0; i < count; i++) {
 		int rc = check_own_header(opts_at(s->o, "header", i), err);
 
 		if (rc != 0)
 			return rc;
-		s->headers[s->job.header_count++] = opts_at(s->o, "header", i);
+		s->own[s->own_count++] = opts_at(s->o, "header", i);
 	}
 	return 0;
 }
 
-static int build(struct sending *s, struct ch_clock clock, struct ch_err *err)
+static int take_id(struct sending *s, struct ch_err *err)
 {
-	struct ch_rand rand = ch_rand_system();
-	int64_t now_s = ch_clock_wall(&clock).ms / 1000;
-	struct ch_secret secret = {0};
+	const char *given = opts_get(s->o, "id");
 	struct id_gen ids;
-	char number[24];
-	int rc;
 
-	id_gen_init(&ids, clock, rand);
-	if (opts_get(s->o, "id")) {
-		rc = cli_check_id(opts_get(s->o, "id"), err);
-		if (rc != 0)
-			return rc;
-		snprintf(s->id, sizeof(s->id), "%s", opts_get(s->o, "id"));
-	} else {
-		struct id id = id_gen_next(&ids);
-		id_format(&id, s->id);
+	if (given) {
+		int rc = cli_check_id(given, err);
+
+		if (rc == 0)
+			snprintf(s->id, sizeof(s->id), "%s", given);
+		return rc;
 	}
-	snprintf(number, sizeof(number), "%" PRId64, now_s);
-	add_header(s, "Content-Type", "application/json");
-	add_header(s, "User-Agent", "callhook/" CALLHOOK_VERSION);
-	add_header(s, "webhook-id", s->id);
-	add_header(s, "webhook-timestamp", number);
-	rc = cli_secret(s->o, &secret, err);
-	if (rc == 0 && secret.text)
-		rc = sign(s, &secret, now_s, err);
+	id_gen_init(&ids, s->clock, ch_rand_system());
+	struct id id = id_gen_next(&ids);
+	id_format(&id, s->id);
+	return 0;
+}
+
+static int take_options(struct sending *s, struct ch_err *err)
+{
+	int rc = take_id(s, err);
+
+	if (rc == 0)
+		rc = cli_secret(s->o, &s->secret, err);
 	if (rc == 0)
 		rc = own_headers(s, err);
-	ch_secret_fini(&secret);
-	return rc;
+	return rc == 0 ? opts_int(s->o, "timeout", 1, 60, &s->timeout_s, err) : rc;
 }
 
 static double ms_of(int32_t us)
@@ -174,7 +130,7 @@ static double ms_of(int32_t us)
 
 static void print_json(const struct sending *s, bool ok)
 {
-	const struct attempt *a = &s->job.attempt;
+	const struct attempt *a = &s->attempt;
 	json_t *json = json_pack("{s:s, s:b, s:s, s:i, s:f}", "id", s->id, "delivered", ok, "outcome",
 			attempt_outcome_name(a->outcome), "status", a->status, "totalMs", ms_of(a->total_us));
 
@@ -190,8 +146,8 @@ static void print_json(const struct sending *s, bool ok)
 
 static int report(const struct sending *s)
 {
-	const struct attempt *a = &s->job.attempt;
-	bool ok = a->outcome == ATTEMPT_ANSWERED && a->status >= 200 && a->status < 300;
+	const struct attempt *a = &s->attempt;
+	bool ok = post_is_delivered(a);
 	char address[ADDRESS_TEXT_MAX] = "";
 
 	if (opts_has(s->o, "json")) {
@@ -212,37 +168,25 @@ static int report(const struct sending *s)
 	return ok ? CLI_DONE : CLI_FAILED;
 }
 
-static int post(struct sending *s, struct ch_clock clock, struct ch_err *err)
+static int post(struct sending *s, struct ch_err *err)
 {
-	static const struct network anywhere[] = {
-			{.base = {.len = 4}, .prefix = 0}, {.base = {.len = 16}, .prefix = 0}};
-	struct transport_curl_conf conf = {.base = s->base,
-			.clock = clock,
-			.shards = 1,
-			.connect_timeout_ms = 5000,
-			.idle_ms = 1000,
-			.ca_file = opts_get(s->o, "ca-file"),
-			.addresses = {.allowed = anywhere, .allowed_count = 2}};
-	int64_t timeout_s;
-	int rc = opts_int(s->o, "timeout", 1, 60, &timeout_s, err);
+	const struct post_message m = {.url = &s->url,
+			.body = s->body,
+			.id = s->id,
+			.secret = &s->secret,
+			.own = s->own,
+			.own_count = s->own_count,
+			.timeout_ms = (int)s->timeout_s * 1000};
+	struct post p;
+	int rc = post_open(&p, opts_get(s->o, "ca-file"), s->clock, err);
 
 	if (rc == 0)
-		rc = transport_curl_create(&conf, &s->transport, err);
-	if (rc != 0)
-		return rc;
-	s->job.url = &s->url;
-	s->job.headers = s->headers;
-	s->job.timeout_ms = (int)timeout_s * 1000;
-	s->job.connections_max = 1;
-	s->job.done = on_done;
-	s->transport->send(s->transport, &s->job);
-	while (!s->finished && event_base_loop(s->base, EVLOOP_ONCE) == 0)
-		;
-	s->transport->destroy(s->transport);
-	return 0;
+		rc = post_send(&p, &m, &s->attempt, err);
+	post_close(&p);
+	return rc;
 }
 
-static int prepare(struct sending *s, struct ch_clock clock, struct ch_err *err)
+static int prepare(struct sending *s, struct ch_err *err)
 {
 	const struct url_rules rules = {.allow_http = true};
 	const char *url = opts_get(s->o, "url");
@@ -263,8 +207,8 @@ static int prepare(struct sending *s, struct ch_clock clock, struct ch_err *err)
 		rc = record_canonical(ch_buf_text(&input), input.len, &body, &facts, err);
 	s->is_record_bad = rc != 0;
 	if (rc == 0) {
-		s->job.body = ch_bytes_create(body.data, body.len);
-		rc = s->job.body ? build(s, clock, err) : ch_err_set(err, CH_ENOMEM, "out of memory");
+		s->body = ch_bytes_create(body.data, body.len);
+		rc = s->body ? take_options(s, err) : ch_err_set(err, CH_ENOMEM, "out of memory");
 	}
 	ch_buf_fini(&body);
 	ch_buf_fini(&input);
@@ -273,8 +217,7 @@ static int prepare(struct sending *s, struct ch_clock clock, struct ch_err *err)
 
 int cli_send(int argc, char **argv)
 {
-	struct ch_clock clock = ch_clock_system();
-	struct sending s = {0};
+	struct sending s = {.clock = ch_clock_system()};
 	struct ch_err err = {0};
 	struct opts o;
 	int rc = opts_parse(&page, argc, argv, &o, &err);
@@ -286,18 +229,16 @@ int cli_send(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	s.o = &o;
-	s.base = event_base_new();
-	rc = s.base ? prepare(&s, clock, &err) : ch_err_set(&err, CH_ENOMEM, "out of memory");
+	rc = prepare(&s, &err);
 	if (rc == 0)
-		rc = post(&s, clock, &err);
+		rc = post(&s, &err);
 	rc = rc == 0 ? report(&s)
 		     : cli_fail(rc == CH_EINVAL && !s.is_record_bad ? CLI_USAGE : CLI_FAILED, "send", "%s",
 				       err.text);
-	attempt_fini(&s.job.attempt);
-	ch_bytes_unref(&s.job.body);
+	attempt_fini(&s.attempt);
+	ch_bytes_unref(&s.body);
+	ch_secret_fini(&s.secret);
 	url_fini(&s.url);
-	if (s.base)
-		event_base_free(s.base);
 	opts_fini(&o);
 	curl_global_cleanup();
 	return rc;
