@@ -10,6 +10,7 @@
 #include "api/http_server.h"
 #include "base/time_text.h"
 #include "cli/cli.h"
+#include "cli/follow.h"
 #include "model/call_codec.h"
 #include "policy/sign.h"
 
@@ -32,6 +33,7 @@ static const struct opt_spec specs[] = {
 				.help = "write each one's bytes to DIR/0001.body and its headers to "
 					"DIR/0001.headers"},
 		{.name = "json", .help = "print one JSON object a webhook"},
+		FOLLOW_OPTS,
 		{0},
 };
 
@@ -39,8 +41,17 @@ static const struct opts_page page = {
 		.command = "listen",
 		.usage = "[options]",
 		.about = "Receives webhooks on this machine, verifies their signatures and prints them.\n"
-			 "Exits 1 when --count webhooks came and not all of them were valid.",
-		.example = "  callhook listen --secret-file secret.txt --listen 127.0.0.1:9000",
+			 "Exits 1 when --count webhooks came and not all of them were valid.\n"
+			 "With --server it follows that server's finished calls instead, signs each and "
+			 "forwards it to "
+			 "a URL of this\n"
+			 "machine, which needs no public address. It goes on behind a call when that was "
+			 "answered with "
+			 "2xx, and keeps\n"
+			 "its place in a file: nothing is missed while it is closed.",
+		.example = "  callhook listen --secret-file secret.txt --listen 127.0.0.1:9000\n"
+			   "  callhook listen --server https://callhook.example.com --forward "
+			   "http://127.0.0.1:3000/calls",
 		.specs = specs,
 };
 
@@ -268,6 +279,13 @@ static int prepare(struct listener *l, struct ch_err *err)
 	return rc;
 }
 
+static int end(int rc, const struct ch_err *err)
+{
+	if (rc == 0)
+		return CLI_DONE;
+	return cli_fail(rc == CH_EINVAL ? CLI_USAGE : CLI_FAILED, "listen", "%s", err->text);
+}
+
 int cli_listen(int argc, char **argv)
 {
 	struct listener l = {.clock = ch_clock_system()};
@@ -280,6 +298,11 @@ int cli_listen(int argc, char **argv)
 	if (rc != 0)
 		return cli_fail(CLI_USAGE, "listen", "%s", err.text);
 	signal(SIGPIPE, SIG_IGN);
+	if (opts_has(&o, "server")) {
+		rc = follow_run(&o, &err);
+		opts_fini(&o);
+		return end(rc, &err);
+	}
 	l.o = &o;
 	l.base = event_base_new();
 	rc = l.base ? prepare(&l, &err) : ch_err_set(&err, CH_ENOMEM, "out of memory");
@@ -290,6 +313,6 @@ int cli_listen(int argc, char **argv)
 	ch_secret_fini(&l.secret);
 	opts_fini(&o);
 	if (rc != 0)
-		return cli_fail(rc == CH_EINVAL ? CLI_USAGE : CLI_FAILED, "listen", "%s", err.text);
+		return end(rc, &err);
 	return l.invalid > 0 || l.seen < l.count ? CLI_FAILED : CLI_DONE;
 }
