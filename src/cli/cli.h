@@ -36,6 +36,7 @@ int cli_account(int argc, char **argv);
 int cli_import(int argc, char **argv);
 int cli_deliveries(int argc, char **argv);
 int cli_replay(int argc, char **argv);
+int cli_bench(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 /* "callhook NAME: words" on stderr; returns code, so that a command can end with it. */

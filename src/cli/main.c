@@ -15,6 +15,7 @@ static const struct cli_command commands[] = {
 		{"deliveries", "list a server's deliveries, show one, or follow the attempts",
 				cli_deliveries},
 		{"replay", "send a stretch of time to a webhook again", cli_replay},
+		{"bench", "load a server with calls and say how quick it was", cli_bench},
 		{"account", "list, create and delete a server's accounts, rotate their keys", cli_account},
 		{"fsck", "prove from a store that nothing in it was lost", cli_fsck},
 		{"backup", "copy a store to a file, also beside a server", cli_backup},

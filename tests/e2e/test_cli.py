@@ -10,7 +10,7 @@ from conftest import BINARY, PATIENCE, ROOT
 
 SEED = os.path.join(ROOT, "tests", "data", "seed-call.json")
 SECRET = "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-COMMANDS = ["account", "deliveries", "import", "qshape", "replay", "serve", "listen", "send", "sign", "verify", "version"]
+COMMANDS = ["account", "bench", "deliveries", "import", "qshape", "replay", "serve", "listen", "send", "sign", "verify", "version"]
 
 
 def callhook(*args, stdin=None, env=None):
