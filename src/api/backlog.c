@@ -5,7 +5,7 @@
 #include "base/assert.h"
 
 /* A piece keeps a reader for some milliseconds. */
-#define PIECE_ROWS 10000
+#define PIECE_ROWS 2000
 #define GOOD_MS 2000
 #define GOOD_TIMES 20
 /* Counts that are kept at all; with more webhooks asked about, each is counted when it is asked for. */
