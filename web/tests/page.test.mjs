@@ -84,6 +84,42 @@ describe("a customer sets up an integration", () => {
 		await close(page);
 	});
 
+	test("events go where the keys' view says, signed with what it shows once", async () => {
+		const gone = await Receiver.start();
+		gone.status = 410;
+		const page = await open(browser, service);
+		await signIn(page);
+		await visit(page, "#/keys");
+		const field = page.getByLabel("URL for events");
+		const save = page.getByRole("button", { name: "Save the URL" });
+		await field.fill("http://10.0.0.1/events");
+		await save.click();
+		await page
+			.getByRole("alert")
+			.filter({ hasText: /10\.0\.0\.1/ })
+			.waitFor();
+		await field.fill(receiver.url);
+		await save.click();
+		const secret = await page.locator(".secret code").innerText();
+		assert.match(secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
+		await shot(page, "events");
+		assert.deepEqual(await violations(page), []);
+		await makeWebhook({ url: gone.url });
+		const call = someCall();
+		await service.ask("PUT", `v1/calls/${call.id}`, call);
+		const [got] = await receiver.count(1);
+		assert.equal(JSON.parse(got.body).type, "webhook.disabled");
+		assert.equal(
+			got.headers["x-webhook-signature"],
+			createHmac("sha256", secret).update(got.body).digest("hex"),
+		);
+		await page.getByRole("button", { name: "No more events" }).click();
+		await page.getByRole("button", { name: "No more events" }).waitFor({ state: "detached" });
+		assert.equal((await service.ask("GET", "v1/account")).eventsUrl, null);
+		await gone.stop();
+		await close(page);
+	});
+
 	test("the service's refusal stands beside the field that it is about", async () => {
 		await service.stop();
 		service = await Service.start("--max-webhooks", "1");

@@ -11,6 +11,7 @@ const SRC = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../sr
 // Where the sentences stand that a customer can come to read: as a reason, as an attempt's detail, or because
 // something was refused that the page asks for.
 const SOURCES = [
+	"api/account_events.c",
 	"api/api_input.c",
 	"api/api_reply.c",
 	"api/deliveries.c",

@@ -320,6 +320,14 @@ export const en = {
 	"keys.rotate.text": "The present key stops working at once, with its tokens and sessions.",
 	"keys.new": "The new key",
 	"keys.new.text": "Copy it now; it is not shown again.",
+	"events.title": "Events",
+	"events.text":
+		"We tell this URL, signed like a webhook, when an endpoint is dead, when we switched a webhook off, when a delivery has failed for good and when a replay is done.",
+	"events.url": "URL for events",
+	"events.save": "Save the URL",
+	"events.remove": "No more events",
+	"events.secret": "What the events are signed with",
+	"events.off": "No event is sent at present; saving the URL again switches them on",
 	"inspector.text":
 		"Paste a request as your receiver got it, and the secret. It is checked here in the browser: nothing is sent anywhere.",
 	"inspector.open": "Inspect the signature",

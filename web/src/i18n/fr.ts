@@ -324,6 +324,14 @@ export const fr: Words = {
 	"keys.rotate.text": "La clé actuelle cesse aussitôt de fonctionner, ainsi que ses jetons et sessions.",
 	"keys.new": "La nouvelle clé",
 	"keys.new.text": "Copiez-la maintenant ; elle ne sera plus affichée.",
+	"events.title": "Événements",
+	"events.text":
+		"Nous prévenons cette URL, avec la signature d’un webhook, quand un destinataire ne répond plus, quand nous avons désactivé un webhook, quand une livraison a échoué pour de bon et quand un renvoi est terminé.",
+	"events.url": "URL des événements",
+	"events.save": "Enregistrer l’URL",
+	"events.remove": "Plus d’événements",
+	"events.secret": "Ce qui signe les événements",
+	"events.off": "Aucun événement n’est envoyé pour l’instant ; enregistrer de nouveau l’URL les réactive",
 	"inspector.text":
 		"Collez une requête telle que votre destinataire l’a reçue, et le secret. Elle est vérifiée ici, dans le navigateur : rien n’est envoyé nulle part.",
 	"inspector.open": "Inspecter la signature",

@@ -262,6 +262,8 @@ export const SAID: [english: string, french: string][] = [
 	["must be a final status; %s is not", "doit être un statut final ; {1} ne l’est pas"],
 	["must be a list of at least one status", "doit être une liste d’au moins un statut"],
 	["must be at most %d statuses", "doit avoir {1} statuts au plus"],
+	["the account's settings are not valid", "les paramètres du compte ne sont pas valables"],
+	["must be a string or null", "doit être un texte ou null"],
 	["the webhook's settings are not valid", "les paramètres du webhook ne sont pas valables"],
 	["there is a webhook with this id already", "il y a déjà un webhook avec cet identifiant"],
 	["a webhook sends these calls to this URL already", "un webhook envoie déjà ces appels à cette URL"],

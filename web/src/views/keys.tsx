@@ -1,4 +1,4 @@
-/** The account's two API keys: rotated apart, so that nothing has to stop. */
+/** The account's two API keys: rotated apart, so that nothing has to stop; and where its events go. */
 import { useState } from "preact/hooks";
 import { type Account, get, type NewKey, post } from "../api/client";
 import { type Key, useText } from "../i18n";
@@ -7,6 +7,7 @@ import * as format from "../format";
 import { isPermitted, may } from "../session";
 import { Await, Button, Card, Confirm, Head, Notice, SecretBox } from "../ui/parts";
 import { useSession } from "../who";
+import { EventsCard } from "./events";
 
 type Slot = "primary" | "secondary";
 
@@ -70,10 +71,13 @@ export function Keys() {
 			<p>{t("keys.text")}</p>
 			<Await of={account}>
 				{(a) => (
-					<div class="columns">
-						<KeyCard slot="primary" created={a.keys.primary.created} onRotated={account.reload} />
-						<KeyCard slot="secondary" created={a.keys.secondary.created} onRotated={account.reload} />
-					</div>
+					<>
+						<div class="columns">
+							<KeyCard slot="primary" created={a.keys.primary.created} onRotated={account.reload} />
+							<KeyCard slot="secondary" created={a.keys.secondary.created} onRotated={account.reload} />
+						</div>
+						<EventsCard account={a} onChange={account.reload} />
+					</>
 				)}
 			</Await>
 		</div>
