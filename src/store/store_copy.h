@@ -33,7 +33,8 @@ struct store_copy_conf {
 /* Makes the file `to`, or what is in it anew; two at once on the same one: CH_EBUSY. *ret_bytes: its size. */
 int store_sqlite_copy(const char *from, const char *to, const struct store_copy_conf *conf,
 		int64_t *ret_bytes, struct ch_err *err) CH_MUST_USE;
-/* Gives a copy its name, whatever had it before; the name is on disk too. */
+/* Gives a copy its name, whatever had it before; the name is on disk too. After a failure it may be there and
+ * not outlive a power cut. */
 int store_sqlite_copy_rename(const char *from, const char *to, struct ch_err *err) CH_MUST_USE;
 
 /* Puts a copy of the database `from` at path, under the lock that a server would hold: CH_EBUSY while there

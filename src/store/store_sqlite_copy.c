@@ -33,7 +33,9 @@ struct copy {
 
 static int fail_file(const char *path, const char *what, struct ch_err *err)
 {
-	int code = errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? CH_EFULL : CH_EIO;
+	int code = errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? CH_EFULL
+		   : errno == ENOMEM                                    ? CH_ENOMEM
+									: CH_EIO;
 
 	return ch_err_set(err, code, "can't %s %s: %s", what, path, strerror(errno));
 }

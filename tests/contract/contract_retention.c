@@ -647,6 +647,79 @@ static void what_was_made_late_keeps_its_call(void **state)
 	assert_int_equal(get_call(b, 1), 0);
 }
 
+#define MANY 300
+
+/* So many new calls at once, the first of that number, each with a delivery that is DELIVERED. */
+static void make_many(const struct bed *b, unsigned first)
+{
+	struct store_request *puts = calloc(MANY, sizeof(*puts)), *attempts = calloc(MANY, sizeof(*attempts));
+	struct store_request *list[MANY];
+	struct ch_err err = {0};
+
+	for (unsigned i = 0; i < MANY; i++) {
+		ask_put(b, &puts[i], &(struct call_spec){.call = first + i, .status = CALL_COMPLETED});
+		list[i] = &puts[i];
+	}
+	assert_int_equal(b->store->ops->write(b->store, list, MANY, &err), 0);
+	for (unsigned i = 0; i < MANY; i++) {
+		ask_attempt(b, &attempts[i], &puts[i].u.call_put.out.deliveries[0], first + i,
+				DELIVERY_DELIVERED);
+		list[i] = &attempts[i];
+	}
+	assert_int_equal(b->store->ops->write(b->store, list, MANY, &err), 0);
+	for (unsigned i = 0; i < MANY; i++) {
+		store_request_fini(&puts[i]);
+		store_request_fini(&attempts[i]);
+	}
+	free(puts);
+	free(attempts);
+}
+
+/* Between the two deliveries of the first call lie more than a step looks at; a round later they are gone. */
+static void a_call_whose_deliveries_lie_far_apart_goes_later(void **state)
+{
+	struct bed *b = *state;
+	size_t first, second;
+
+	make_account(b);
+	make_webhook(b, 2, true);
+	made(b, 1, DELIVERY_DELIVERED);
+	for (unsigned i = 0; i < 7; i++)
+		make_many(b, 2 + i * MANY);
+	make_webhook(b, 1, true);
+	begin_replay(b, 1, true);
+	while (step_replay(b, 1, 500) == 0)
+		;
+	/* It has made some for the first calls; these end as they are deleted. */
+	struct store_request r;
+	ask_delete(b, &r, 1);
+	assert_int_equal(serve_drop(b, &r), 0);
+	sweep_all(b, 1, 10000);
+	step_replay(b, 1, 1);
+	pass(b, KEPT_MS + 1);
+	first = calls_gone(b);
+	second = calls_gone(b);
+	assert_int_equal(first + second, 1 + 7 * MANY);
+	assert_int_equal(second > 0, flavour_is_durable(b->flavour));
+	assert_int_equal(count_listed(b), 0);
+}
+
+static void a_clock_that_was_ahead_for_a_while_holds_nothing_up(void **state)
+{
+	struct bed *b = *state;
+
+	make_account(b);
+	make_webhook(b, 1, true);
+	pass(b, KEPT_MS * 100);
+	made(b, 1, DELIVERY_DELIVERED);
+	b->clock.wall.ms -= KEPT_MS * 100;
+	assert_int_equal(put_call(b, 2, CALL_REJECTED, 1), 0);
+	assert_int_equal(put_call(b, 3, CALL_REJECTED, 1), 0);
+	pass(b, KEPT_MS + 1);
+	assert_int_equal(retain(b, KEPT_MS, KEPT_MS, 100).calls, 2);
+	assert_int_equal(get_call(b, 1), 0);
+}
+
 int contract_retention(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -669,6 +742,8 @@ int contract_retention(void)
 			TEST(ended_replays_go_and_running_ones_stay),
 			TEST(a_replay_goes_on_over_what_was_removed_under_it),
 			TEST(what_was_made_late_keeps_its_call),
+			TEST(a_call_whose_deliveries_lie_far_apart_goes_later),
+			TEST(a_clock_that_was_ahead_for_a_while_holds_nothing_up),
 	};
 
 	return cmocka_run_group_tests_name("retention", tests, NULL, NULL);

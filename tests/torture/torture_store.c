@@ -3,9 +3,11 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../contract/dump.h"
 #include "base/assert.h"
+#include "store/store_copy.h"
 #include "torture.h"
 
 #define BATCH 8
@@ -308,6 +310,127 @@ static void file_check(void *ctx, int rc)
 	store_close(&s->bed.store);
 }
 
+/* ---- an erased call, and what is older than retention ---- */
+
+#define PHASES 5 /* and one for the end of a round, which removes nothing */
+
+static void ask_old(struct scene *s)
+{
+	rows_drop(s);
+	store_request_init(&s->rows[0], STORE_CALL_ERASE, NULL, NULL);
+	s->rows[0].u.call_erase.in.account = ACCOUNT;
+	s->rows[0].u.call_erase.in.id = id_of('c', 2);
+	s->rows[0].u.call_erase.in.now_ms = NOW_MS;
+	for (int phase = 0; phase < BATCH - 1; phase++) {
+		struct store_retention_step *q = &s->rows[1 + phase].u.retention_step;
+
+		store_request_init(&s->rows[1 + phase], STORE_RETENTION_STEP, NULL, NULL);
+		q->in.now_ms = NOW_MS + INT64_C(3) * 24 * 3600 * 1000;
+		q->in.calls_before_ms = q->in.attempts_before_ms = NOW_MS + INT64_C(3600) * 1000;
+		q->in.limit = 100;
+		q->in.place.phase = phase < PHASES ? phase : PHASES;
+	}
+	s->row_count = BATCH;
+}
+
+/* Call 1 is delivered, 2 and 3 wait. */
+static void *old_open(void)
+{
+	struct scene *s = scene_open();
+	struct store_request r;
+
+	ask_attempt(&s->bed, &r, &s->delivery, 1, DELIVERY_DELIVERED);
+	assert_int_equal(serve_drop(&s->bed, &r), 0);
+	ch_free(s->before);
+	s->before = dump(&s->bed, NUMBERS, NUMBERS);
+	ask_old(s);
+	return s;
+}
+
+static int result_of_call(const struct bed *b, unsigned call)
+{
+	struct store_request r;
+
+	store_request_init(&r, STORE_CALL_GET, NULL, NULL);
+	r.u.call_get.in.account = ACCOUNT;
+	r.u.call_get.in.id = id_of('c', call);
+	return serve_drop(b, &r);
+}
+
+static void old_check(void *ctx, int rc)
+{
+	struct scene *s = ctx;
+
+	if (rc != 0) {
+		unchanged(ctx, rc);
+		ask_old(s);
+		return;
+	}
+	assert_int_equal(result_of_call(&s->bed, 1), CH_ENOENT);
+	assert_int_equal(result_of_call(&s->bed, 2), CH_EGONE);
+	assert_int_equal(result_of_call(&s->bed, 3), 0);
+	assert_ledger(&s->bed, ACCOUNT, 2, 1, 0, 0, 2);
+}
+
+/* ---- a backup, and a restore over a store that is there ---- */
+
+static const char *beside(const struct scene *s, const char *name)
+{
+	static char path[2][128];
+	static int at;
+
+	at = !at;
+	snprintf(path[at], sizeof(path[at]), "%s/%s", s->bed.dir, name);
+	return path[at];
+}
+
+static int copy_run(void *ctx)
+{
+	struct scene *s = ctx;
+	struct store_copy_conf conf = {.now_ms = NOW_MS};
+	char aside[STORE_COPY_PATH_MAX] = "";
+	struct ch_err err = {0};
+	int64_t bytes = 0;
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && i < 2; i++) {
+		conf.is_compact = i == 1;
+		rc = store_sqlite_copy(beside(s, "store.db"), beside(s, "copy.db"), &conf, &bytes, &err);
+	}
+	conf.is_compact = false;
+	for (int i = 0; rc == 0 && i < 2; i++)
+		rc = store_sqlite_restore(
+				beside(s, "copy.db"), beside(s, "new.db"), i == 1, &conf, aside, &err);
+	assert_true(rc == 0 || err.text[0] != '\0');
+	return rc;
+}
+
+static void copy_drop(const struct scene *s)
+{
+	static const char *const names[] = {"copy.db", "new.db", "new.db.lock", "new.db.2024-07-30T14:35:00Z",
+			"new.db-wal", "new.db-shm"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unlink(beside(s, names[i]));
+}
+
+static void copy_check(void *ctx, int rc)
+{
+	struct scene *s = ctx;
+
+	assert_int_equal(access(beside(s, "new.db.part"), F_OK), -1);
+	if (rc == 0)
+		assert_int_equal(access(beside(s, "new.db.2024-07-30T14:35:00Z"), F_OK), 0);
+	copy_drop(s);
+	unchanged(ctx, rc);
+}
+
+static void copy_close(void *ctx)
+{
+	copy_drop(ctx);
+	scene_close(ctx);
+}
+
 static const enum flavour memory = MEMORY_FAULT;
 static const enum flavour sqlite = SQLITE_FAULT;
 
@@ -349,6 +472,31 @@ static const struct torture all[] = {
 				.may_manage = true,
 				.fail_store = fail_store,
 				.reads = 7},
+		{.name = "what is old, memory",
+				.open = old_open,
+				.run = batch_run,
+				.check = old_check,
+				.close = scene_close,
+				.what = &memory,
+				.may_manage = true,
+				.fail_store = fail_store,
+				.writes = 1},
+		{.name = "what is old, sqlite",
+				.open = old_open,
+				.run = batch_run,
+				.check = old_check,
+				.close = scene_close,
+				.what = &sqlite,
+				.may_manage = true,
+				.fail_store = fail_store,
+				.writes = 1},
+		{.name = "a copy",
+				.open = scene_open,
+				.run = copy_run,
+				.check = copy_check,
+				.close = copy_close,
+				.what = &sqlite,
+				.may_manage = true},
 		{.name = "a database opened",
 				.open = file_open,
 				.run = file_run,

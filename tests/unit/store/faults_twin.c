@@ -100,7 +100,7 @@ static size_t add_attempts(const struct twin *t, int side, const struct bed *b, 
 /* A whole round, as if two days had passed: what came to an end goes, calls and attempts alike. */
 static size_t add_retention(struct store_request *list)
 {
-	for (int phase = 0; phase < 4; phase++) {
+	for (int phase = 0; phase < 5; phase++) {
 		struct store_retention_step *q = &list[phase].u.retention_step;
 
 		store_request_init(&list[phase], STORE_RETENTION_STEP, NULL, NULL);
@@ -109,7 +109,7 @@ static size_t add_retention(struct store_request *list)
 		q->in.limit = 500;
 		q->in.place.phase = phase;
 	}
-	return 4;
+	return 5;
 }
 
 /* The requests of a step for one side. */
