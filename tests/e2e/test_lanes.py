@@ -3,8 +3,9 @@ import datetime
 import json
 import re
 import sqlite3
+import threading
 
-from conftest import some_call
+from conftest import PATIENCE, some_call
 
 
 def fails(receiver, count, status=500):
@@ -137,8 +138,13 @@ def test_a_probe_that_is_answered_brings_a_dead_endpoint_back(service, receiver)
     assert "500" in shown["reason"] and 0 < seconds_from_now(shown["until"]) <= 40
     drain(receiver)
     heals(receiver)
+    release = threading.Event()
+    receiver.answers.put((200, {}, lambda: release.wait(PATIENCE) and b"ok"))
     probed = json.loads(receiver.next().body)["id"]
     assert probed in calls
+    assert wait_state(service, hook, "PROBING")["inFlight"] == 1
+    assert receiver.got.empty()
+    release.set()
     wait_state(service, hook, "READY")
     text = service.request("GET", "/metrics").body.decode()
     assert re.search(r"^callhook_probes_total 1$", text, re.M)
