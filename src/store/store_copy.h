@@ -37,10 +37,10 @@ int store_sqlite_copy(const char *from, const char *to, const struct store_copy_
  * not outlive a power cut. */
 int store_sqlite_copy_rename(const char *from, const char *to, struct ch_err *err) CH_MUST_USE;
 
-/* Puts a copy of the database `from` at path, under the lock that a server would hold: CH_EBUSY while there
- * is one. CH_EEXIST: there is a database, and it is not to be replaced. One that is replaced goes to
- * *ret_aside, with what belongs to it; "": there was none. At every moment either the old one or the new one
- * is at path, whole, unless the old one can't be read any more. */
+/* Puts a copy of the database `from` at path, with a new store_id (STORE_CALL_FEED), under the lock that a
+ * server would hold: CH_EBUSY while there is one. CH_EEXIST: there is a database, and it is not to be
+ * replaced. One that is replaced goes to *ret_aside, with what belongs to it; "": there was none. At every
+ * moment either the old one or the new one is at path, whole, unless the old one can't be read any more. */
 int store_sqlite_restore(const char *from, const char *path, bool may_replace,
 		const struct store_copy_conf *conf, char ret_aside[STORE_COPY_PATH_MAX],
 		struct ch_err *err) CH_MUST_USE;

@@ -323,6 +323,20 @@ static int take_place(const char *copy, const char *path, int64_t now_ms, char a
 	return rc == 0 ? store_sqlite_copy_rename(copy, path, err) : rc;
 }
 
+/* The store that this is a state of has gone on since, and gave numbers to calls that others will get here:
+ * who follows the calls must not go on with a place of that time as if it were one of this store. In a copy
+ * from before there were such places, or a damaged one, there is nothing to be changed. */
+static void renew_store_id(const char *copy)
+{
+	struct sq_conn c;
+
+	if (sq_conn_open(copy, true, &c, NULL) != 0)
+		return;
+	(void)sqlite3_exec(c.db, "PRAGMA synchronous = FULL; UPDATE mark SET store_id = randomblob(16)", NULL,
+			NULL, NULL);
+	sq_conn_close(&c);
+}
+
 static int restore(const char *from, const char *path, bool may_replace, const struct store_copy_conf *conf,
 		char ret_aside[STORE_COPY_PATH_MAX], struct ch_err *err)
 {
@@ -338,6 +352,7 @@ static int restore(const char *from, const char *path, bool may_replace, const s
 	rc = store_sqlite_copy(from, copy, conf, &bytes, err);
 	if (rc != 0)
 		return rc;
+	renew_store_id(copy);
 	rc = take_place(copy, path, conf->now_ms, ret_aside, err);
 	if (rc != 0)
 		remove_beside(copy);

@@ -1,12 +1,13 @@
 """GET /v1/calls/feed: finished calls in the order of their commits, nothing left out, nothing twice."""
 import http.client
 import json
+import subprocess
 import threading
 import time
 import uuid
 
 import pytest
-from conftest import API_KEY, OPERATOR, PATIENCE, some_call
+from conftest import API_KEY, BINARY, OPERATOR, PATIENCE, some_call
 
 PATH = "/v1/calls/feed"
 OPERATOR_HEADERS = {"Authorization": f"Bearer {OPERATOR}"}
@@ -217,6 +218,25 @@ def test_a_cursor_is_of_one_account_of_one_store(make_service, tmp_path):
     second = make_service("--dev", store=f"sqlite:{tmp_path}/second/callhook.db").start()
     second.put(some_call())
     assert second.request("GET", f"{PATH}?after={end}").status == 400
+
+
+def test_a_restored_store_takes_no_cursor_from_before(make_service, tmp_path):
+    service = make_service("--dev").start()
+    service.put(some_call())
+    backup = tmp_path / "backup.db"
+    assert subprocess.run([BINARY, "backup", "--store", service.store, str(backup)], check=False).returncode == 0
+    lost = some_call()
+    service.put(lost)
+    _, end = all_of(service)
+    service.stop()
+    restored = subprocess.run([BINARY, "restore", "--store", service.store, "--force", str(backup)], check=False)
+    assert restored.returncode == 0
+    service.start()
+    other = some_call()
+    service.put(other)
+    assert service.request("GET", f"{PATH}?after={end}").status == 400
+    items, _ = all_of(service)
+    assert len(items) == 2 and items[-1]["callId"] == other["id"]
 
 
 @pytest.mark.parametrize("query", ["wait=31", "wait=-1", "wait=x", "wait=", "size=0", "size=101", "before=1", "wait=1&wait=2"])
