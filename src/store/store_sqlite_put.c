@@ -77,6 +77,7 @@ static int make_news(struct store_sqlite *s, const struct store_call_put *put,
 
 		if (!wants(hook, put))
 			continue;
+		CH_ASSERT(n.hooks != NULL && n.rows != NULL);
 		struct id id = sq_next_id(s, put->in.now_ms);
 		if (rules_delivery_make(put, decision, hook->settings, &id, body, &n.rows[n.count]) != 0)
 			goto fail;
