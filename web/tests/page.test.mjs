@@ -332,17 +332,6 @@ describe("signing in and out", () => {
 	});
 });
 
-test("what the service does not offer yet is said where it belongs", async () => {
-	await makeWebhook();
-	const page = await open(browser, service);
-	await signIn(page);
-	for (const view of ["calls"]) {
-		await visit(page, `#/${view}`);
-		await page.getByText("does not offer this yet").waitFor();
-	}
-	await close(page);
-});
-
 describe("security", () => {
 	test("a secret is generated, shown again, rotated with an overlap, and disabled", async () => {
 		const made = await makeWebhook();
