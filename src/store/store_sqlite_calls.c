@@ -271,6 +271,7 @@ static int fill_page(struct lister *l, struct ch_err *err)
 			break;
 		skip -= l->parts.items[i].count;
 	}
+	CH_ASSERT(l->parts.items != NULL); /* or there were none in all */
 	rc = take_from(l, &l->parts.items[i], skip, err);
 	rest = rest_behind(l, i);
 	if (rc == 0 && l->seq_count < l->q->in.limit && rest.kinds != 0)
