@@ -236,6 +236,17 @@ static int reads_run(void *ctx)
 	rc = rc == 0 ? read_one(&s->bed, &r) : rc;
 	ask_list(&r, 10);
 	rc = rc == 0 ? read_one(&s->bed, &r) : rc;
+	store_request_init(&r, STORE_CALL_LIST, NULL, NULL);
+	r.u.call_list.in.account = ACCOUNT;
+	r.u.call_list.in.from_s = INT64_MIN;
+	r.u.call_list.in.to_s = INT64_MAX;
+	r.u.call_list.in.limit = 10;
+	r.u.call_list.in.max_bytes = SIZE_MAX;
+	rc = rc == 0 ? read_one(&s->bed, &r) : rc;
+	store_request_init(&r, STORE_AGENT_LIST, NULL, NULL);
+	r.u.agent_list.in.account = ACCOUNT;
+	r.u.agent_list.in.limit = 10;
+	rc = rc == 0 ? read_one(&s->bed, &r) : rc;
 	store_request_init(&r, STORE_LANES, NULL, NULL);
 	rc = rc == 0 ? read_one(&s->bed, &r) : rc;
 	store_request_init(&r, STORE_LEDGER, NULL, NULL);
@@ -462,7 +473,7 @@ static const struct torture all[] = {
 				.what = &memory,
 				.may_manage = true,
 				.fail_store = fail_store,
-				.reads = 7},
+				.reads = 9},
 		{.name = "reads, sqlite",
 				.open = scene_open,
 				.run = reads_run,
@@ -471,7 +482,7 @@ static const struct torture all[] = {
 				.what = &sqlite,
 				.may_manage = true,
 				.fail_store = fail_store,
-				.reads = 7},
+				.reads = 9},
 		{.name = "what is old, memory",
 				.open = old_open,
 				.run = batch_run,

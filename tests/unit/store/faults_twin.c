@@ -267,7 +267,7 @@ int twin_read(struct twin *t)
 	struct store_request r;
 	int worst = 0, rc;
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		if (i == 0) {
 			store_request_init(&r, STORE_CALL_GET, NULL, NULL);
 			r.u.call_get.in.account = ACCOUNT;
@@ -276,6 +276,12 @@ int twin_read(struct twin *t)
 			ask_list(&r, 20);
 		} else if (i == 2) {
 			ask_claim(&t->disk, &r, 1, 10);
+		} else if (i == 3) {
+			store_request_init(&r, STORE_CALL_LIST, NULL, NULL);
+			r.u.call_list.in.account = ACCOUNT;
+			r.u.call_list.in.to_s = INT64_MAX;
+			r.u.call_list.in.limit = 20;
+			r.u.call_list.in.max_bytes = SIZE_MAX;
 		} else {
 			store_request_init(&r, STORE_LANES, NULL, NULL);
 		}

@@ -76,9 +76,34 @@ static void ask(struct damage *d, struct store_request *r)
 	store_request_fini(r);
 }
 
+static void read_lists(struct damage *d)
+{
+	struct store_request r;
+
+	for (unsigned i = 0; i < 8; i++) {
+		store_request_init(&r, STORE_CALL_LIST, NULL, NULL);
+		r.u.call_list.in.account = ACCOUNT;
+		r.u.call_list.in.has_agent = (i & 1) != 0;
+		r.u.call_list.in.agent_id = id_of('a', 0);
+		r.u.call_list.in.is_ascending = (i & 2) != 0;
+		r.u.call_list.in.from_s = (i & 4) != 0 ? NOW_MS / 1000 : INT64_MIN;
+		r.u.call_list.in.to_s = (i & 4) != 0 ? NOW_MS / 1000 : INT64_MAX;
+		r.u.call_list.in.skip = i * 3;
+		r.u.call_list.in.limit = 100;
+		r.u.call_list.in.max_bytes = SIZE_MAX;
+		ask(d, &r);
+	}
+	store_request_init(&r, STORE_AGENT_LIST, NULL, NULL);
+	r.u.agent_list.in.account = ACCOUNT;
+	r.u.agent_list.in.limit = 100;
+	ask(d, &r);
+}
+
 static void read_all(struct damage *d)
 {
 	struct store_request r;
+
+	read_lists(d);
 
 	for (unsigned i = 0; i < CALLS; i++) {
 		store_request_init(&r, STORE_DELIVERY_GET, NULL, NULL);
@@ -249,6 +274,12 @@ static const char *const wrong_values[] = {
 		"UPDATE attempt SET address = x'010203'",
 		"UPDATE attempt SET tls_version = 'a version with too many letters'",
 		"UPDATE attempt SET previous = number",
+		"UPDATE listed SET seq = seq + 100000",
+		"UPDATE tally SET number = -number",
+		"UPDATE stretch SET counts = x'00'",
+		"UPDATE stretch SET created_s = 5",
+		"DELETE FROM stretch",
+		"UPDATE agent SET id = x'00'",
 };
 
 static void wrong_values_give_errors(void **state)
