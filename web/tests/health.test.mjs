@@ -38,7 +38,8 @@ async function visit(page, hash) {
 }
 
 const tile = (page, label) => page.locator(".tiles > div").filter({ hasText: label }).locator(".figure");
-const card = (page, name) => page.locator(".card").filter({ has: page.getByRole("heading", { name, exact: true }) });
+const card = (page, name) =>
+	page.locator(".card").filter({ has: page.getByRole("heading", { name, exact: true }) });
 
 test("figures, charts and the backlog are those of the service", async () => {
 	const id = await fill();

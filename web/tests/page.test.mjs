@@ -296,6 +296,32 @@ describe("signing in and out", () => {
 		await close(page);
 	});
 
+	test("one key is replaced while the other works; one's own ends the session", async () => {
+		const page = await open(browser, service);
+		await signIn(page);
+		await visit(page, "#/keys");
+		const replace = async (name) => {
+			const card = page.getByRole("region", { name });
+			await card.getByRole("button", { name: "Replace the key" }).click();
+			await page.getByRole("dialog").getByRole("button", { name: "Replace the key" }).click();
+			return card;
+		};
+		const card = await replace("Secondary key");
+		const made = await card.locator(".secret code").innerText();
+		const asks = (key) => fetch(service.url + "v1/webhooks", { headers: { "X-Api-Key": key } });
+		assert.equal((await asks(made)).status, 200);
+		assert.deepEqual(await violations(page), []);
+		await shot(page, "keys-replaced");
+		await replace("Primary key");
+		await page.getByRole("region", { name: "Primary key" }).locator(".secret code").waitFor();
+		assert.equal((await asks(KEY)).status, 401);
+		assert.equal((await asks(made)).status, 200);
+		await page.getByRole("region", { name: "Primary key" }).getByText("Your session ended").waitFor();
+		await page.getByRole("button", { name: "Sign in again" }).click();
+		await page.getByRole("heading", { name: "Sign in" }).waitFor();
+		await close(page);
+	});
+
 	test("a portal link opens the page once, with less", async () => {
 		const made = await makeWebhook();
 		await service.ask("POST", `v1/webhooks/${made.id}/secret`);
@@ -351,12 +377,20 @@ describe("security", () => {
 		assert.notEqual(second, first);
 		await page.getByRole("timer").waitFor();
 		await shot(page, "rotation");
+		await page.getByRole("button", { name: "Keep the old secret" }).click();
+		await page.getByText("A rotation is under way").waitFor({ state: "detached" });
+		const kept = await service.ask("POST", `v1/webhooks/${made.id}/secret/reveal`);
+		assert.deepEqual([kept.secret, kept.next], [first, null]);
+		await page.getByText("Rotate the secret").click();
+		await page.getByRole("button", { name: "Make a new secret" }).click();
+		await page.getByText("A rotation is under way").waitFor();
+		const third = await page.locator(".secret code").first().innerText();
 		const { rotation } = await service.ask("GET", `v1/webhooks/${made.id}`);
 		assert.ok(rotation);
 		await page.getByRole("button", { name: "Finish now" }).click();
 		await page.getByText("A rotation is under way").waitFor({ state: "detached" });
 		const revealed = await service.ask("POST", `v1/webhooks/${made.id}/secret/reveal`);
-		assert.deepEqual([revealed.secret, revealed.next], [second, null]);
+		assert.deepEqual([revealed.secret, revealed.next], [third, null]);
 		await page.getByRole("button", { name: "Disable security" }).click();
 		await page.getByRole("dialog").getByRole("button", { name: "Disable security" }).click();
 		await page.getByRole("button", { name: "Generate a secret" }).waitFor();

@@ -13,6 +13,7 @@ import {
 	shot,
 	signIn,
 	someCall,
+	violations,
 } from "./world.mjs";
 
 let browser, service, receiver;
@@ -116,6 +117,51 @@ describe("calls and deliveries", () => {
 		await page.getByText("Request", { exact: true }).click();
 		await page.getByText("as it was said").waitFor();
 		assert.equal(await page.locator("pre").nth(1).innerText(), got.body.toString());
+		await close(page);
+	});
+
+	test("a call is erased only when its id was typed", async () => {
+		await makeWebhook();
+		await service.put(seedCall());
+		await receiver.count(1);
+		const { content } = await service.until("v1/deliveries?state=DELIVERED", (p) => p.content.length === 1);
+		const page = await open(browser, service);
+		await signIn(page);
+		await visit(page, `#/calls/${seedCall().id}`);
+		await page.getByRole("button", { name: "Erase the call" }).click();
+		const sure = page.getByRole("dialog").getByRole("button", { name: "Erase the call" });
+		assert.equal(await sure.isDisabled(), true);
+		await page
+			.getByRole("dialog")
+			.getByLabel(/to confirm/)
+			.fill(seedCall().id.slice(0, 8));
+		await sure.click();
+		await page.getByRole("heading", { level: 1, name: "Calls" }).waitFor();
+		await assert.rejects(service.ask("GET", `v1/calls/${seedCall().id}`), /410/);
+		for (const view of [`calls/${seedCall().id}`, `deliveries/${content[0].id}`]) {
+			await visit(page, `#/${view}`);
+			await page.getByText("Request", { exact: true }).evaluateAll((all) => all.forEach((e) => e.click()));
+			await page.getByText("was erased").first().waitFor();
+			assert.deepEqual(await violations(page), [], view);
+		}
+		await close(page);
+	});
+
+	test("when the service is away it is said, and tried again", async () => {
+		await makeWebhook();
+		const page = await open(browser, service);
+		await signIn(page);
+		await row(page, "CRM").waitFor();
+		await page.route("**/v1/**", (route) => route.abort());
+		for (const name of ["Deliveries", "Health", "API keys"]) {
+			await page.getByRole("navigation").getByRole("link", { name }).click();
+			await page.getByText("The service can't be reached").first().waitFor();
+		}
+		assert.deepEqual(await violations(page), []);
+		await shot(page, "offline");
+		await page.unroute("**/v1/**");
+		await page.getByRole("button", { name: "Try again" }).first().click();
+		await page.getByRole("heading", { name: "Primary key" }).waitFor();
 		await close(page);
 	});
 

@@ -65,6 +65,8 @@ export function whenSignedOut(f: () => void): void {
 	onSignedOut = f;
 }
 
+export const signedOut = (): void => onSignedOut();
+
 export function address(path: string, query: Query = {}): string {
 	const url = new URL(path, document.baseURI.replace(/#.*$/, ""));
 	for (const [name, value] of Object.entries(query))
@@ -109,6 +111,12 @@ export async function send(method: string, path: string, options: RequestOptions
 export async function ask<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
 	const response = await send(method, path, options);
 	return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+/** Asks without consequence: a session that is over stays on the screen. */
+export async function isSignedIn(): Promise<boolean> {
+	const answer = await fetch(address("v1/account"), { credentials: "same-origin", cache: "no-store" });
+	return answer.status !== 401;
 }
 
 export const get = <T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> =>

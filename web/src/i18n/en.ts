@@ -319,6 +319,7 @@ export const en = {
 	"keys.rotate": "Replace the key",
 	"keys.rotate.text": "The present key stops working at once, with its tokens and sessions.",
 	"keys.new": "The new key",
+	"keys.over": "Your session ended with the old key. Copy the new one first, then sign in with it.",
 	"keys.new.text": "Copy it now; it is not shown again.",
 	"events.title": "Events",
 	"events.text":

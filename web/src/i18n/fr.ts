@@ -323,6 +323,8 @@ export const fr: Words = {
 	"keys.rotate": "Remplacer la clé",
 	"keys.rotate.text": "La clé actuelle cesse aussitôt de fonctionner, ainsi que ses jetons et sessions.",
 	"keys.new": "La nouvelle clé",
+	"keys.over":
+		"Votre session s’est terminée avec l’ancienne clé. Copiez d’abord la nouvelle, puis reconnectez-vous avec elle.",
 	"keys.new.text": "Copiez-la maintenant ; elle ne sera plus affichée.",
 	"events.title": "Événements",
 	"events.text":

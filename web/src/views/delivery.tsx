@@ -1,12 +1,21 @@
 /** One delivery: the time line of its attempts, exact headers and body, and sending it again. */
 import { useEffect } from "preact/hooks";
-import { type Attempt, type DeliveryDetail, get, post, send, type Webhook, webhookPath } from "../api/client";
+import {
+	type ApiError,
+	type Attempt,
+	type DeliveryDetail,
+	get,
+	post,
+	send,
+	type Webhook,
+	webhookPath,
+} from "../api/client";
 import { sayOf, useText } from "../i18n";
 import { useAction, useLoad } from "../load";
 import { hrefOf } from "../router";
 import { may } from "../session";
 import * as format from "../format";
-import { Await, Button, Card, Failure, Head, Said } from "../ui/parts";
+import { Await, Button, Card, errorText, Failure, Head, Said } from "../ui/parts";
 import { toast } from "../ui/toast";
 import { useSession } from "../who";
 import { AnswerBox, AttemptFacts, AttemptHead, headersText, RequestBox } from "./attempt";
@@ -15,7 +24,9 @@ import { inspect } from "./to_inspector";
 
 const WATCH_MS = 2000;
 
-function AttemptItem({ attempt, body }: { attempt: Attempt; body: string | undefined }) {
+type ItemProps = { attempt: Attempt; body: string | undefined; error: ApiError | undefined };
+
+function AttemptItem({ attempt, body, error }: ItemProps) {
 	const t = useText();
 	const isSigned = attempt.requestHeaders.some((h) => h.name.toLowerCase() === "x-webhook-signature");
 	return (
@@ -26,6 +37,7 @@ function AttemptItem({ attempt, body }: { attempt: Attempt; body: string | undef
 				<summary>{t("attempt.request")}</summary>
 				<div class="stack">
 					<RequestBox attempt={attempt} body={body} />
+					{error && <p class="muted">{errorText(error)}</p>}
 					{isSigned && body !== undefined && (
 						<div>
 							<Button isCompact onClick={() => inspect({ headers: headersText(attempt), body })}>
@@ -138,7 +150,7 @@ export function DeliveryView({ id }: { id: string }) {
 							) : (
 								<ol class="line">
 									{one.attempts.map((a) => (
-										<AttemptItem key={a.id} attempt={a} body={body.data} />
+										<AttemptItem key={a.id} attempt={a} body={body.data} error={body.error} />
 									))}
 								</ol>
 							)}

@@ -1,8 +1,9 @@
 /** The account's two API keys: rotated apart, so that nothing has to stop; and where its events go. */
 import { useState } from "preact/hooks";
-import { type Account, get, type NewKey, post } from "../api/client";
+import { type Account, get, isSignedIn, type NewKey, post, signedOut } from "../api/client";
 import { type Key, useText } from "../i18n";
 import { useAction, useLoad } from "../load";
+import { isPermitted, may } from "../session";
 import * as format from "../format";
 import { isPermitted, may } from "../session";
 import { Await, Button, Card, Confirm, Head, Notice, SecretBox } from "../ui/parts";
@@ -11,33 +12,38 @@ import { EventsCard } from "./events";
 
 type Slot = "primary" | "secondary";
 
-function KeyCard({
-	slot,
-	created,
-	onRotated,
-}: {
-	slot: Slot;
-	created: string | null;
-	onRotated: () => void;
-}) {
+function KeyCard({ slot, created }: { slot: Slot; created: string | null }) {
 	const t = useText();
 	const [made, setMade] = useState<NewKey>();
+	const [isOver, setOver] = useState(false);
 	const [isAsking, setAsking] = useState(false);
+	const since = made?.created ?? created;
 	const name = t(`keys.${slot}` satisfies Key);
 	const session = useSession();
 	const mayRotate = may(session, "integrations:write") && isPermitted(session, "keys");
 	const rotate = useAction(async () => {
 		setMade(await post<NewKey>(`v1/account/keys/${slot}/rotate`));
 		setAsking(false);
-		onRotated();
+		// With the key one's own session may have ended. The new key is shown nowhere else: it has to stay.
+		setOver(!(await isSignedIn().catch(() => true)));
 	});
 	return (
 		<Card title={name}>
-			<p class="muted">{created ? t("keys.created", { time: format.time(created) }) : t("keys.unset")}</p>
+			<p class="muted">{since ? t("keys.created", { time: format.time(since) }) : t("keys.unset")}</p>
 			{made && (
 				<Notice tone="good" title={t("keys.new")}>
 					<p>{t("keys.new.text")}</p>
 					<SecretBox value={made.key} />
+					{isOver && (
+						<>
+							<p>{t("keys.over")}</p>
+							<div>
+								<Button isCompact onClick={signedOut}>
+									{t("session.again")}
+								</Button>
+							</div>
+						</>
+					)}
 				</Notice>
 			)}
 			{mayRotate && (
@@ -73,8 +79,8 @@ export function Keys() {
 				{(a) => (
 					<>
 						<div class="columns">
-							<KeyCard slot="primary" created={a.keys.primary.created} onRotated={account.reload} />
-							<KeyCard slot="secondary" created={a.keys.secondary.created} onRotated={account.reload} />
+							<KeyCard slot="primary" created={a.keys.primary.created} />
+							<KeyCard slot="secondary" created={a.keys.secondary.created} />
 						</div>
 						<EventsCard account={a} onChange={account.reload} />
 					</>
