@@ -16,6 +16,7 @@ const SOURCES = [
 	"api/api_reply.c",
 	"api/deliveries.c",
 	"api/delivery_answer.c",
+	"api/moment.h",
 	"api/replays.c",
 	"api/secret_change.c",
 	"api/secrets.c",

@@ -5,7 +5,6 @@ import { type Key, useText } from "../i18n";
 import { useAction, useLoad } from "../load";
 import { isPermitted, may } from "../session";
 import * as format from "../format";
-import { isPermitted, may } from "../session";
 import { Await, Button, Card, Confirm, Head, Notice, SecretBox } from "../ui/parts";
 import { useSession } from "../who";
 import { EventsCard } from "./events";
