@@ -61,6 +61,10 @@ export function length(seconds: number): string {
 		.join(" ");
 }
 
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+export const isId = (text: string): boolean => UUID.test(text);
+
 export function shortId(id: string): string {
 	return id.slice(0, 8) + "…" + id.slice(-4);
 }

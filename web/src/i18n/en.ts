@@ -255,6 +255,8 @@ export const en = {
 	call: "Call",
 	"call.title": "Call {id}",
 	"call.id": "Call id",
+	"call.id.wrong": "Not a whole id yet.",
+	"call.phone.wrong": "With the country: +33612345678.",
 	"call.id.hint": "Paste an id to open it.",
 	"call.phone": "Phone",
 	"call.anonymous": "Withheld",

@@ -259,6 +259,8 @@ export const fr: Words = {
 	call: "Appel",
 	"call.title": "Appel {id}",
 	"call.id": "Identifiant d’appel",
+	"call.id.wrong": "Pas encore un identifiant entier.",
+	"call.phone.wrong": "Avec le pays : +33612345678.",
 	"call.id.hint": "Collez un identifiant pour l’ouvrir.",
 	"call.phone": "Téléphone",
 	"call.anonymous": "Masqué",

@@ -11,7 +11,7 @@ const NAMES = ["phone", "status", "type", "agentId", "from", "to", "page"] as co
 const TYPES = ["INBOUND", "OUTBOUND"] as const;
 const SIZE = 50;
 const AGENTS = 100;
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const PHONE = /^\+[1-9]\d{1,14}$/;
 
 type Narrowed = Record<(typeof NAMES)[number], string>;
 
@@ -24,7 +24,7 @@ function OpenById() {
 			value=""
 			autocomplete="off"
 			onValue={(text) => {
-				if (UUID.test(text.trim())) location.hash = hrefOf(["calls", text.trim().toLowerCase()]);
+				if (format.isId(text.trim())) location.hash = hrefOf(["calls", text.trim().toLowerCase()]);
 			}}
 		/>
 	);
@@ -45,7 +45,8 @@ function FilterBar({ filters, agents }: { filters: Narrowed; agents: [string, st
 				type="tel"
 				placeholder="+33612345678"
 				value={filters.phone}
-				onValue={(phone) => set({ phone: phone.trim() })}
+				wrong={filters.phone && !PHONE.test(filters.phone) ? t("call.phone.wrong") : undefined}
+				onValue={(phone) => set({ phone: phone.replace(/[^+\d]/g, "") })}
 			/>
 			<SelectField
 				label={t("call.status")}
@@ -111,11 +112,15 @@ function Pages({ data, filters }: { data: CallPage; filters: Narrowed }) {
 export function CallList({ query }: { query: URLSearchParams }) {
 	const t = useText();
 	const filters = Object.fromEntries(NAMES.map((n) => [n, query.get(n) ?? ""])) as Narrowed;
-	const page = useLoad(`calls ${JSON.stringify(filters)}`, (signal) =>
-		get<CallPage>("v1/calls", { ...filters, size: SIZE }, signal),
+	// Half typed, a number narrows nothing.
+	const asked = { ...filters, phone: PHONE.test(filters.phone) ? filters.phone : "", size: SIZE };
+	const page = useLoad(`calls ${JSON.stringify(asked)}`, (signal) =>
+		get<CallPage>("v1/calls", asked, signal),
 	);
 	const agents = useLoad("agents", (signal) => get<AgentPage>("v1/agents", { size: AGENTS }, signal));
-	const names = new Map((agents.data?.content ?? []).map((a) => [a.id, a.name]));
+	const names = new Map(
+		(agents.data?.content ?? []).map((a) => [a.id, a.name === a.id ? format.shortId(a.id) : a.name]),
+	);
 	return (
 		<div class="view">
 			<Head title={t("nav.calls")} />

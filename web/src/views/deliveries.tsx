@@ -44,7 +44,8 @@ function filtersOf(query: URLSearchParams): Narrowed {
 
 function asQuery(f: Narrowed): Record<string, string> {
 	const moment = (text: string): string => (text ? new Date(text).toISOString() : "");
-	return { ...f, from: moment(f.from), to: moment(f.to) };
+	const callId = format.isId(f.callId) ? f.callId.toLowerCase() : ""; // half typed, it narrows nothing
+	return { ...f, callId, from: moment(f.from), to: moment(f.to) };
 }
 
 /** A page, or the first that has something: those of a state that few have can be empty though more follow. */
@@ -144,6 +145,7 @@ function FilterBar({ filters, webhooks }: { filters: Narrowed; webhooks: [string
 			<TextField
 				label={t("call.id")}
 				value={filters.callId}
+				wrong={filters.callId && !format.isId(filters.callId) ? t("call.id.wrong") : undefined}
 				autocomplete="off"
 				onValue={(callId) => set({ callId: callId.trim() })}
 			/>
@@ -175,14 +177,15 @@ function merged(before: Shown | undefined, page: DeliveryPage): Shown {
 }
 
 function useDeliveries(filters: Narrowed) {
-	const key = JSON.stringify(filters);
+	const query = asQuery(filters);
+	const key = JSON.stringify(query);
 	const latest = useRef<Shown & { of: string }>();
 	const keep = (shown: Shown): Shown => {
 		latest.current = { ...shown, of: key };
 		return shown;
 	};
 	const ask = (after: string | null, signal?: AbortSignal): Promise<DeliveryPage> =>
-		getPage({ ...asQuery(filters), size: PAGE, after }, signal);
+		getPage({ ...query, size: PAGE, after }, signal);
 	const list = useLoad<Shown>(`deliveries ${key}`, async (signal) => {
 		const page = await ask(null, signal);
 		return keep(merged(latest.current?.of === key ? latest.current : undefined, page));

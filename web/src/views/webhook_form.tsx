@@ -16,7 +16,6 @@ import { Badge, Button, Choice, Failure, Field, Notice, Said, TextField, type To
 import { FINAL_STATUSES } from "./states";
 
 const URL_BYTES_MAX = 2048;
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** What is wrong with a URL, as far as one can tell by looking at it. */
 export function urlProblem(text: string): Key | null {
@@ -230,7 +229,7 @@ function wrongs(d: Draft): Partial<Record<"timeout" | "concurrency" | "limit" | 
 			!(isWhole(d.limitCount, 1, 1e6) && isWhole(d.limitSeconds, 1, 86400)) && {
 				limit: "webhook.limit.wrong" as const,
 			}),
-		...(!agentsOf(d.agents).every((a) => UUID.test(a)) && { agents: "webhook.agents.wrong" as const }),
+		...(!agentsOf(d.agents).every(format.isId) && { agents: "webhook.agents.wrong" as const }),
 		...(d.statuses.length === 0 && { statuses: "webhook.statuses.wrong" as const }),
 	};
 }
