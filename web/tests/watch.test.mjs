@@ -120,6 +120,61 @@ describe("calls and deliveries", () => {
 		await close(page);
 	});
 
+	test("calls are searched by number, status, agent and day, page by page", async () => {
+		const agents = [seedCall().agentId, "00000000-0000-4000-8000-000000000001"];
+		const statuses = ["COMPLETED", "FAILED", "NO_ANSWER"];
+		for (let i = 0; i < 120; i++)
+			await service.put(
+				someCall({ agentId: agents[i % 2], status: statuses[i % 3], phone: `+3361234${5000 + i}` }),
+			);
+		await service.ask("PUT", `v1/agents/${agents[0]}`, { name: "Reception" });
+		const page = await open(browser, service);
+		await signIn(page);
+		await visit(page, "#/calls");
+		await page.getByText("Page 1 of 3, 120 in all").waitFor();
+		assert.deepEqual(await violations(page), []);
+		await shot(page, "calls-filled");
+		await page.getByLabel("Phone").fill("06 12 34 50 07");
+		await page.getByText("With the country").waitFor();
+		await page.getByLabel("Phone").fill("+33 6 12 34 50 07");
+		await page.getByText("Page 1 of 1, 1 in all").waitFor();
+		await row(page, "+33612345007").waitFor();
+		await page.getByLabel("Phone").fill("");
+		await page.getByLabel("Agent").selectOption({ label: "Reception" });
+		await page.getByText("Page 1 of 2, 60 in all").waitFor();
+		await page.getByRole("link", { name: "Next" }).click();
+		await page.getByText("Page 2 of 2, 60 in all").waitFor();
+		await page.getByLabel("Status").selectOption("FAILED");
+		await page.getByText("Page 1 of 1, 20 in all").waitFor();
+		await page.reload();
+		await page.getByText("Page 1 of 1, 20 in all").waitFor();
+		await page.getByLabel("From").fill("2020-01-01");
+		await page.getByText("No calls").waitFor();
+		assert.match(page.url(), /from=2020-01-01&to=2020-01-01/);
+		await page.getByLabel("Call id").fill(seedCall().id.toUpperCase());
+		await page.getByRole("heading", { level: 1, name: "Call 3c90c3cc" }).waitFor();
+		await close(page);
+	});
+
+	test("a webhook is set for an agent by its name", async () => {
+		await service.put(seedCall());
+		await service.ask("PUT", `v1/agents/${seedCall().agentId}`, { name: "Reception" });
+		const page = await open(browser, service);
+		await signIn(page);
+		await visit(page, "#/webhooks/new");
+		await page.getByLabel("Webhook URL").fill(receiver.url);
+		await page.getByText("Agents, headers and limits").click();
+		await page.getByLabel("Reception").check();
+		assert.deepEqual(await violations(page), []);
+		await page.getByRole("button", { name: "Create" }).click();
+		await page.getByRole("button", { name: "Generate a secret" }).waitFor();
+		const { content } = await service.ask("GET", "v1/webhooks");
+		assert.deepEqual(content[0].agentIds, [seedCall().agentId]);
+		await visit(page, `#/calls/${seedCall().id}`);
+		await page.getByText("Reception").waitFor();
+		await close(page);
+	});
+
 	test("a call is erased only when its id was typed", async () => {
 		await makeWebhook();
 		await service.put(seedCall());

@@ -57,7 +57,6 @@ export const en = {
 	"page.of": "Page {page} of {pages}, {total} in all",
 	"error.offline": "The service can't be reached. Nothing was lost; try again in a moment.",
 	"error.limit": "Too many requests. Try again in {seconds} s.",
-	"error.absent": "This version of the service does not offer this yet.",
 	"error.forbidden": "Your session may not do this.",
 	"error.unexpected": "The service answered with an error ({status}). Try again in a moment.",
 	"confirm.type": "Type “{phrase}” to confirm",

@@ -59,7 +59,6 @@ export const fr: Words = {
 	"page.of": "Page {page} sur {pages}, {total} au total",
 	"error.offline": "Le service est injoignable. Rien n’est perdu ; réessayez dans un instant.",
 	"error.limit": "Trop de requêtes. Réessayez dans {seconds} s.",
-	"error.absent": "Cette version du service ne le propose pas encore.",
 	"error.forbidden": "Votre session ne le permet pas.",
 	"error.unexpected": "Le service a répondu par une erreur ({status}). Réessayez dans un instant.",
 	"confirm.type": "Saisissez « {phrase} » pour confirmer",

@@ -50,11 +50,6 @@ export function Notice(props: {
 	);
 }
 
-/** The service has no such route, in contrast to a thing that is not there. */
-function isAbsent(e: ApiError): boolean {
-	return e.status === 405 || (e.status === 404 && e.problem?.detail === "there is nothing at this path");
-}
-
 /** Words of the service, in the user's language if they are known. */
 export function Said({ text }: { text: string }) {
 	useText();
@@ -66,7 +61,6 @@ export function Said({ text }: { text: string }) {
 export function errorText(e: ApiError): string {
 	if (e.status === 0) return say("error.offline");
 	if (e.status === 429) return say("error.limit", { seconds: e.retryAfterSeconds ?? 15 });
-	if (isAbsent(e)) return say("error.absent");
 	if (e.status === 403) return say("error.forbidden");
 	if (!e.problem) return say("error.unexpected", { status: e.status });
 	return said(e.message).text;

@@ -1,6 +1,14 @@
 /** One call: the record as data and as bytes, its deliveries, and erasing it. */
 import { useState } from "preact/hooks";
-import { type Call, type DeliveryPage, type Extractor, get, remove, send } from "../api/client";
+import {
+	type AgentPage,
+	type Call,
+	type DeliveryPage,
+	type Extractor,
+	get,
+	remove,
+	send,
+} from "../api/client";
 import { sayOf, useText } from "../i18n";
 import { useAction, useLoad } from "../load";
 import { go, hrefOf } from "../router";
@@ -28,7 +36,7 @@ function Extractors({ list }: { list: Extractor[] }) {
 	);
 }
 
-function Data({ c }: { c: Call }) {
+function Data({ c, agent }: { c: Call; agent: string | undefined }) {
 	const t = useText();
 	const context = Object.entries(c.context ?? {});
 	return (
@@ -38,7 +46,10 @@ function Data({ c }: { c: Call }) {
 					<dt>{t("call.id")}</dt>
 					<dd class="mono">{c.id}</dd>
 					<dt>{t("agent")}</dt>
-					<dd class="mono">{c.agentId}</dd>
+					<dd>
+						{agent && <div>{agent}</div>}
+						<span class="mono">{c.agentId}</span>
+					</dd>
 					<dt>{t("call.phone")}</dt>
 					<dd>{c.phone ?? t(c.anonymous ? "call.anonymous" : "none")}</dd>
 					<dt>{t("call.type")}</dt>
@@ -160,16 +171,20 @@ export function CallView({ id }: { id: string }) {
 	const t = useText();
 	const session = useSession();
 	const record = useLoad(`call ${id}`, async (signal) => {
+		// The names with the record, so that nothing moves; without them it is shown too.
+		const named = get<AgentPage>("v1/agents", { size: 100 }, signal).catch(() => null);
 		const text = await (await send("GET", `v1/calls/${encodeURIComponent(id)}`, { signal })).text();
-		return { text, call: JSON.parse(text) as Call };
+		const call = JSON.parse(text) as Call;
+		const one = (await named)?.content.find((a) => a.id === call.agentId);
+		return { text, call, agent: one && one.name !== one.id ? one.name : undefined };
 	});
 	return (
 		<div class="view">
 			<Head title={t("call.title", { id: format.shortId(id) })} />
 			<Await of={record}>
-				{({ text, call }) => (
+				{({ text, call, agent }) => (
 					<>
-						<Data c={call} />
+						<Data c={call} agent={agent} />
 						<Card title={t("call.bytes")} aside={<Copy text={text} />}>
 							<p class="muted">{t("call.bytes.text", { count: format.number(new Blob([text]).size) })}</p>
 							<pre tabIndex={0}>{text}</pre>

@@ -193,6 +193,7 @@ function Agents({
 		<fieldset>
 			<legend>{t("webhook.agents")}</legend>
 			<span class="muted small">{t("webhook.agents.hint")}</span>
+			<Failure error={known.error} onRetry={known.reload} />
 			{agents.length > 0 && (
 				<div class="choices bounded">
 					{agents.map((a) => (
