@@ -380,7 +380,7 @@ static void old_check(void *ctx, int rc)
 	assert_int_equal(result_of_call(&s->bed, 1), CH_ENOENT);
 	assert_int_equal(result_of_call(&s->bed, 2), CH_EGONE);
 	assert_int_equal(result_of_call(&s->bed, 3), 0);
-	assert_ledger(&s->bed, ACCOUNT, 2, 1, 0, 0, 2);
+	assert_ledger(&s->bed, ACCOUNT, 3, 1, 0, 0, 2);
 }
 
 /* ---- a backup, and a restore over a store that is there ---- */
