@@ -2,7 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { get, type Stats, type WebhookList } from "../api/client";
-import { language, say, useText, type Key } from "../i18n";
+import { locale, say, useText, type Key } from "../i18n";
 import { useLoad } from "../load";
 import { hrefOf, replace } from "../router";
 import * as format from "../format";
@@ -54,13 +54,19 @@ function labelsOf(times: number[], step: number): Intl.DateTimeFormatOptions {
 	return span > 86400 ? { ...day, ...hour } : hour;
 }
 
+/** Values between two gaps: no line leads to them, so they are shown as points. */
+function lonely(values: ArrayLike<number | null | undefined>): number[] {
+	const isThere = (i: number): boolean => values[i] !== null && values[i] !== undefined;
+	return Array.from(values, (_, i) => i).filter((i) => isThere(i) && !isThere(i - 1) && !isThere(i + 1));
+}
+
 function draw(box: HTMLElement, { times, step, lines, unit = "", most }: Plot): uPlot {
 	const axis = {
 		stroke: colorOf("--muted"),
 		grid: { stroke: colorOf("--border"), width: 1 },
 		ticks: { show: false },
 	};
-	const dates = new Intl.DateTimeFormat(language(), labelsOf(times, step));
+	const dates = new Intl.DateTimeFormat(locale(), labelsOf(times, step));
 	return new uPlot(
 		{
 			width: box.clientWidth,
@@ -77,7 +83,7 @@ function draw(box: HTMLElement, { times, step, lines, unit = "", most }: Plot): 
 					label: l.label,
 					stroke: colorOf(l.color),
 					width: 2,
-					points: { show: times.length < 3 },
+					points: { show: true, filter: (u: uPlot, s: number) => lonely(u.data[s] ?? []) },
 				})),
 			],
 		},
