@@ -376,7 +376,9 @@ static int open_file(struct store_sqlite *s, struct ch_err *err)
 	if (rc != 0)
 		return rc;
 	sqlite3_wal_hook(s->conn.db, on_wal, s);
-	rc = load(s, err);
+	rc = sq_name_store(s, err);
+	if (rc == 0)
+		rc = load(s, err);
 	if (rc == 0)
 		rc = sq_lists_build(s, checkpoint_if_large, err);
 	if (rc == 0)

@@ -34,6 +34,7 @@ enum sq_stmt {
 	SQ_CALL_INSERT,
 	SQ_CALL_FEED,
 	SQ_CALL_FEED_MARKS,
+	SQ_STORE_NAME,
 	SQ_CALL_FEED_END,
 	SQ_DELIVERY_INSERT,
 	SQ_DELIVERY_FIRST_TRY,
@@ -407,6 +408,8 @@ int sq_history_prepare(struct sq_conn *c) CH_MUST_USE; /* a SQLite code */
 
 /* The reads; each gives what becomes the request's result. */
 int sq_call_get(struct sq_conn *c, struct store_call_get *q, struct ch_err *err) CH_MUST_USE;
+/* Gives a store that is new, or was restored, the id by which its places in the feed are known. */
+int sq_name_store(struct store_sqlite *s, struct ch_err *err) CH_MUST_USE;
 int sq_call_feed(struct sq_conn *c, struct store_call_feed *q, struct ch_err *err) CH_MUST_USE;
 int sq_webhook_get(struct sq_conn *c, struct store_webhook_get *q, struct ch_err *err) CH_MUST_USE;
 int sq_webhook_list(struct sq_conn *c, struct store_webhook_list *q, struct ch_err *err) CH_MUST_USE;

@@ -214,7 +214,7 @@ static void remove_beside(const char *path)
 
 static int make(struct copy *c, int64_t *ret_bytes)
 {
-	struct stat st;
+	struct stat st = {0};
 	int rc = open_source(c);
 
 	if (rc == 0)
@@ -332,8 +332,8 @@ static void renew_store_id(const char *copy)
 
 	if (sq_conn_open(copy, true, &c, NULL) != 0)
 		return;
-	(void)sqlite3_exec(c.db, "PRAGMA synchronous = FULL; UPDATE mark SET store_id = randomblob(16)", NULL,
-			NULL, NULL);
+	(void)sqlite3_exec(
+			c.db, "PRAGMA synchronous = FULL; UPDATE mark SET store_id = x''", NULL, NULL, NULL);
 	sq_conn_close(&c);
 }
 

@@ -120,6 +120,16 @@ int sq_attempt_feed(struct sq_conn *c, struct store_attempt_feed *q, struct ch_e
 
 static const char doing_versions[] = "read the calls";
 
+int sq_name_store(struct store_sqlite *s, struct ch_err *err)
+{
+	struct ch_rand rand = ch_rand_stock_of(&s->rand);
+	struct id id;
+
+	ch_rand_fill(&rand, id.b, sizeof(id.b));
+	sq_bind_id(&s->conn, SQ_STORE_NAME, 1, &id);
+	return sq_run(&s->conn, SQ_STORE_NAME, "name the store", err);
+}
+
 static int read_feed_marks(
 		struct sq_conn *c, struct store_call_feed *q, int64_t *ret_purged, struct ch_err *err)
 {

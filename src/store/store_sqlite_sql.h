@@ -84,6 +84,7 @@ static const struct sq_sql sq_sqls[SQ_STMT_COUNT] = {
 					"last_call), (SELECT seq FROM feed_purged WHERE account = ?1), "
 					"store_id FROM mark",
 				SQ_READER},
+		[SQ_STORE_NAME] = {"UPDATE mark SET store_id = ?1 WHERE length(store_id) = 0", SQ_WRITER},
 		[SQ_CALL_SPANS] = {"SELECT seq, first_delivery, last_delivery FROM call_version "
 				   "WHERE account = ?1 AND call_id = ?2 AND first_delivery IS NOT NULL",
 				SQ_READER},

@@ -40,8 +40,13 @@ static void close_store(struct bed *b)
 
 void bed_open(struct bed *b, enum flavour flavour)
 {
+	bed_open_seeded(b, flavour, 7);
+}
+
+void bed_open_seeded(struct bed *b, enum flavour flavour, uint64_t seed)
+{
 	*b = (struct bed){.flavour = flavour, .clock = {{NOW_MS}, {1000}}};
-	ch_rand_seeded_init(&b->seeded, 7);
+	ch_rand_seeded_init(&b->seeded, seed);
 	if (flavour_is_durable(b->flavour)) {
 		strcpy(b->dir, "/tmp/callhook-contract-XXXXXX");
 		assert_non_null(mkdtemp(b->dir));

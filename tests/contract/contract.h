@@ -53,6 +53,7 @@ struct bed {
 };
 
 void bed_open(struct bed *b, enum flavour flavour);
+void bed_open_seeded(struct bed *b, enum flavour flavour, uint64_t seed); /* ids come of it */
 void bed_close(struct bed *b);
 void bed_remove(const struct bed *b); /* the files, of a store that somebody else has closed */
 struct store_conf bed_conf(struct bed *b);

@@ -299,17 +299,7 @@ static void every_store_has_an_id_of_its_own(void **state)
 		bed_restart(b);
 	again = store_id_of(b);
 	assert_id_equal(&id, &again);
-	bed_open(&other, b->flavour);
-	if (!flavour_is_durable(b->flavour)) {
-		struct store_conf conf = bed_conf(&other);
-		struct ch_err err;
-
-		other.store->ops->reader_close(other.reader);
-		store_close(&other.store);
-		(void)ch_rand_u64(&conf.rand);
-		assert_int_equal(store_open("memory:", &conf, &other.store, &err), 0);
-		assert_int_equal(other.store->ops->reader_open(other.store, &other.reader, &err), 0);
-	}
+	bed_open_seeded(&other, b->flavour, 8);
 	theirs = store_id_of(&other);
 	assert_memory_not_equal(&id, &theirs, sizeof(id));
 	bed_close(&other);

@@ -170,7 +170,7 @@ struct finding power_audit(const char *dir, const struct book *book, size_t from
 	struct ch_err err = {0};
 	struct bed b;
 
-	power_bed(&b, dir, 99);
+	power_bed(&b, dir);
 	b.clock.wall.ms += 3600000;
 	if (power_open(&b, &err) != 0) {
 		f.verdict = UNOPENED;

@@ -67,7 +67,7 @@ static void cut_again(
 	struct bed b;
 
 	disk_wreck_salvage(w, c->dir, s);
-	power_bed(&b, c->dir, 98);
+	power_bed(&b, c->dir);
 	disk_cut_at(1 + (long)(s->seed * 7 % 60));
 	if (power_open(&b, NULL) == 0)
 		power_close(&b);

@@ -81,7 +81,8 @@ struct book {
 int power_run(struct power_run *r, const struct script *s, const char *dir, struct book *book) CH_MUST_USE;
 int power_open(struct bed *b, struct ch_err *err) CH_MUST_USE; /* store and reader, or none */
 void power_close(struct bed *b);
-void power_bed(struct bed *b, const char *dir, uint64_t seed);
+/* The same randomness each time: a store that was not named before the cut gets the same id after it. */
+void power_bed(struct bed *b, const char *dir);
 
 /* book.c */
 void book_batch(struct power_run *r, struct store_request *const *requests, size_t n);

@@ -85,10 +85,10 @@ const struct script power_scripts[] = {
 };
 const size_t power_script_count = sizeof(power_scripts) / sizeof(power_scripts[0]);
 
-void power_bed(struct bed *b, const char *dir, uint64_t seed)
+void power_bed(struct bed *b, const char *dir)
 {
 	*b = (struct bed){.flavour = SQLITE, .clock = {{NOW_MS}, {1000}}};
-	ch_rand_seeded_init(&b->seeded, seed);
+	ch_rand_seeded_init(&b->seeded, 7);
 	CH_ASSERT(snprintf(b->dir, sizeof(b->dir), "%s", dir) < (int)sizeof(b->dir));
 }
 
@@ -296,7 +296,7 @@ int power_run(struct power_run *r, const struct script *s, const char *dir, stru
 	int rc;
 
 	memset(r, 0, sizeof(*r));
-	power_bed(&r->bed, dir, 7);
+	power_bed(&r->bed, dir);
 	r->book = book;
 	rc = power_open(&r->bed, NULL);
 	r->is_open = rc == 0;

@@ -3,9 +3,8 @@
 
 CREATE INDEX call_feed ON call_version (account) WHERE status <> 0;
 
--- Made once; what is a place in this store's feed and what is not is told apart by it.
+-- What is a place in this store's feed and what is not is told apart by it. Empty: it gets one when it is opened.
 ALTER TABLE mark ADD COLUMN store_id BLOB NOT NULL DEFAULT x'';
-UPDATE mark SET store_id = randomblob(16);
 
 -- The greatest seq of a finished version that retention has removed; no row: none. Who has not come further
 -- in the feed has missed something.
