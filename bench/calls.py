@@ -5,6 +5,7 @@ import os
 from machine import BUILD, ROOT
 
 AGENT = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+CREATED_DAY = "2024-07-30"  # of the payload
 IMPORT_LINES = 8000  # a request; with the seed's payload half of what is allowed
 
 _last_run = 0

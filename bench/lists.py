@@ -93,7 +93,7 @@ class Requests:
         for name, query in (("agent", f"&agentId={calls.AGENT}"), ("no agent's", f"&agentId={calls.agent(9)}"),
                             ("phone", "&phone=%2B15550100"), ("status", "&status=COMPLETED"),
                             ("no call's status", "&status=REJECTED"), ("type", "&type=INBOUND"),
-                            ("dates", f"&from={self.began}&to={self.half}")):
+                            ("dates", f"&from={calls.CREATED_DAY}&to={calls.CREATED_DAY}")):
             yield f"calls, {name}", ask(query)
         yield "calls, page 100", ask("&page=100")
 

@@ -299,7 +299,6 @@ export const SAID: [english: string, french: string][] = [
 	],
 	["no memory for a signing key", "pas de mémoire pour la clé de signature"],
 	["the secret can't be opened with this server's key", "le secret ne s’ouvre pas avec la clé de ce serveur"],
-	["must be a whole number of seconds from 0 to %lld", "doit être un nombre entier de secondes de 0 à {1}"],
 	["the rotation is not valid", "le renouvellement n’est pas valable"],
 	[
 		"the webhook has a secret already; rotate it to change it",
@@ -330,17 +329,11 @@ export const SAID: [english: string, french: string][] = [
 	["the body is not valid", "la demande n’est pas valable"],
 	["the query is not valid", "la demande n’est pas valable"],
 	['query parameter "webhookId" is not a UUID in lower case', "ce n’est pas un webhook"],
-	['query parameter "%s" is not a UUID in lower case', "ce n’est pas un UUID en minuscules ({1})"],
-	[
-		'query parameter "state" is none of PENDING, DELIVERING, DELIVERED, FAILED, PARKED and CANCELED',
-		"cet état n’existe pas",
-	],
 	[
 		'query parameter "%s" is neither a date nor an RFC 3339 date-time (a + must be sent as %%2B)',
 		"ce n’est ni une date ni une heure ({1})",
 	],
 	['query parameter "from" is later than "to"', "le début est après la fin"],
-	['query parameter "size" is not a number from 1 to %d', "la taille n’est pas un nombre de 1 à {1}"],
 	[
 		'query parameter "after" is not a cursor that was given out as "next"',
 		"cette page n’existe pas ; recommencez au début",
